@@ -1,0 +1,127 @@
+import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import type { SpiffeId } from '#mesh/spiffe-id.ts'
+import type {
+  IstioCertificateRequest,
+  IstioCertificateResponse,
+  IstioCertificateServiceServer,
+} from '#proto/istio/v1/auth/ca.ts'
+import { authenticate, type IncomingCall } from './bearer.ts'
+import type { Signer } from './certificate.ts'
+import { type CertificateRecords, type Refusal, recordIssued, recordRefused } from './certificate-records.ts'
+import { parseCsr } from './csr.ts'
+import { type Issued, issue } from './issue.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { Caller, TokenVerifier } from './tokens.ts'
+
+export interface CertificateServiceOptions {
+  readonly verifier: TokenVerifier
+  readonly identityOf: (caller: Caller) => SpiffeId | undefined
+  /** Milliseconds: what a caller gets that asks for nothing, and the most that one gets. */
+  readonly lifetime: number
+  readonly issuer: () => Signer
+  /** PEM, one certificate an entry. */
+  readonly roots: readonly string[]
+  readonly limits: CertificateLimits
+  readonly records: CertificateRecords
+  readonly now: () => number
+}
+
+export interface CertificateLimits {
+  /** By pod UID, so that one pod cannot use up what its siblings need. */
+  readonly perPod: RateLimit
+  /** By namespace and service account. */
+  readonly perIdentity: RateLimit
+}
+
+/** `IstioCertificateService`: the token says who calls, the request only which key the caller holds. */
+export function certificateService(options: CertificateServiceOptions): IstioCertificateServiceServer {
+  const createCertificate = async (call: CertificateCall, callback: CertificateCallback): Promise<void> => {
+    const decision = await decide(call, call.request, options)
+    const peer = call.getPeer()
+    if (decision.kind === 'refused') return callback(recordRefused(options.records, decision, peer))
+    recordIssued(options.records, { ...decision, peer })
+    return callback(null, { certChain: [...decision.issued.chain, ...options.roots] })
+  }
+  return { createCertificate: (call, callback) => void createCertificate(call, callback) }
+}
+
+type CertificateCall = ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>
+type CertificateCallback = sendUnaryData<IstioCertificateResponse>
+
+type Decision =
+  | { readonly kind: 'issued'; readonly issued: Issued; readonly caller: Caller; readonly identity: SpiffeId }
+  | Refusal
+
+async function decide(
+  call: IncomingCall,
+  request: IstioCertificateRequest,
+  options: CertificateServiceOptions,
+): Promise<Decision> {
+  const authentication = await authenticate(call, options.verifier)
+  if (authentication.kind === 'refused') return authentication
+  const { caller } = authentication
+  const identity = options.identityOf(caller)
+  if (!identity) {
+    return { ...notPermitted, detail: 'its namespace or service account is no valid name', caller }
+  }
+  if (!withinLimits(caller, options.limits)) return { ...tooMany, detail: 'the bucket is empty', caller }
+  const csr = parseCsr(request.csr)
+  if (csr.kind === 'refused') {
+    return { ...badRequest, reason: `csr_${csr.problem}`, detail: csr.detail, caller }
+  }
+  const lifetime = lifetimeFor(request.validityDuration, options.lifetime)
+  if (lifetime === undefined) return { ...badValidity, detail: `${request.validityDuration} seconds`, caller }
+  try {
+    const issued = issue(
+      { identity, publicKey: csr.publicKey, lifetime, now: options.now() },
+      options.issuer(),
+    )
+    return { kind: 'issued', issued, caller, identity }
+  } catch (error) {
+    return { ...notNow, detail: error instanceof Error ? error.message : String(error), caller }
+  }
+}
+
+function withinLimits({ namespace, serviceAccount, podUid }: Caller, limits: CertificateLimits): boolean {
+  return limits.perPod.take(podUid) && limits.perIdentity.take(`${namespace}/${serviceAccount}`)
+}
+
+/** Milliseconds; undefined when the caller asks for less than nothing. */
+function lifetimeFor(seconds: number, most: number): number | undefined {
+  if (seconds < 0) return undefined
+  return seconds === 0 ? most : Math.min(seconds * 1_000, most)
+}
+
+const notPermitted = {
+  kind: 'refused',
+  reason: 'no_identity',
+  code: status.PERMISSION_DENIED,
+  message: 'the caller has no identity in this mesh',
+} as const
+
+const tooMany = {
+  kind: 'refused',
+  reason: 'rate_limited',
+  code: status.RESOURCE_EXHAUSTED,
+  message: 'too many certificate requests: wait, then try again',
+} as const
+
+const badRequest = {
+  kind: 'refused',
+  code: status.INVALID_ARGUMENT,
+  message: 'the certificate request was not accepted',
+} as const
+
+const badValidity = {
+  kind: 'refused',
+  reason: 'validity',
+  code: status.INVALID_ARGUMENT,
+  message: 'validity_duration is negative: write seconds, or 0 for the default',
+} as const
+
+const notNow = {
+  kind: 'refused',
+  reason: 'internal',
+  code: status.UNAVAILABLE,
+  message: 'no certificate can be issued now: try again',
+} as const

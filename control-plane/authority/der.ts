@@ -1,0 +1,122 @@
+import asn1, { type Asn1 } from 'node-forge/lib/asn1.js'
+
+/** A parsed or built ASN.1 value. Only this file knows the library that makes it. */
+export type Der = Asn1
+
+const { Class, Type } = asn1
+
+/** DER bytes of a value. */
+export function encodeDer(value: Der): Buffer {
+  return Buffer.from(asn1.toDer(value).getBytes(), 'latin1')
+}
+
+/** Parses DER; undefined unless the bytes are one value in the one encoding that DER permits. */
+export function decodeDer(bytes: Uint8Array): Der | undefined {
+  const text = Buffer.from(bytes).toString('latin1')
+  try {
+    // Bit strings stay bytes: a public key that happens to look like ASN.1 is not.
+    const value = asn1.fromDer(text, {
+      strict: true,
+      parseAllBytes: true,
+      decodeBitStrings: false,
+      maxDepth: 32,
+    })
+    // What re-encodes to the same bytes is canonical, and its parts can be signed or verified by re-encoding them.
+    return asn1.toDer(value).getBytes() === text ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+export function sequence(...items: Der[]): Der {
+  return asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, items)
+}
+
+export function set(...items: Der[]): Der {
+  return asn1.create(Class.UNIVERSAL, Type.SET, true, items)
+}
+
+export function objectIdentifier(dotted: string): Der {
+  return primitive(Type.OID, asn1.oidToDer(dotted).getBytes())
+}
+
+/** A positive integer in big-endian bytes; the first bit must be clear. */
+export function integer(bytes: Uint8Array): Der {
+  return primitive(Type.INTEGER, latin1(bytes))
+}
+
+export function boolean(value: boolean): Der {
+  return primitive(Type.BOOLEAN, value ? '\xff' : '\0')
+}
+
+export function utf8(text: string): Der {
+  return primitive(Type.UTF8, latin1(Buffer.from(text, 'utf8')))
+}
+
+export function octetString(bytes: Uint8Array): Der {
+  return primitive(Type.OCTETSTRING, latin1(bytes))
+}
+
+/** A bit string; `unusedBits` (0 to 7) of its last byte say nothing. */
+export function bitString(bytes: Uint8Array, unusedBits = 0): Der {
+  return primitive(Type.BITSTRING, String.fromCharCode(unusedBits) + latin1(bytes))
+}
+
+/** A point in time, to the second: UTCTime until 2049, GeneralizedTime after (RFC 5280, 4.1.2.5). */
+export function time(milliseconds: number): Der {
+  const date = new Date(milliseconds)
+  return date.getUTCFullYear() < 2050
+    ? primitive(Type.UTCTIME, asn1.dateToUtcTime(date))
+    : primitive(Type.GENERALIZEDTIME, asn1.dateToGeneralizedTime(date))
+}
+
+/** `[tag]` around values. */
+export function tagged(tag: number, ...items: Der[]): Der {
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag, true, items)
+}
+
+/** `[tag]` in place of a primitive's own tag. */
+export function taggedBytes(tag: number, bytes: Uint8Array): Der {
+  return asn1.create(Class.CONTEXT_SPECIFIC, tag, false, latin1(bytes))
+}
+
+/** The values inside a sequence; undefined when it is none. */
+export function itemsOf(value: Der | undefined): readonly Der[] | undefined {
+  const isSequence = value?.tagClass === Class.UNIVERSAL && value.type === Type.SEQUENCE
+  return isSequence && Array.isArray(value.value) ? value.value : undefined
+}
+
+/** The bytes of a bit string that fills whole bytes; undefined for anything else. */
+export function bitsOf(value: Der | undefined): Buffer | undefined {
+  const content = contentOf(value, Type.BITSTRING)
+  return content?.[0] === 0 ? content.subarray(1) : undefined
+}
+
+/** The magnitude of a small non-negative integer; undefined when it is none. */
+export function smallIntegerOf(value: Der | undefined): number | undefined {
+  const content = contentOf(value, Type.INTEGER)
+  return content?.length === 1 && content[0]! < 0x80 ? content[0] : undefined
+}
+
+/** Finds which of some object identifiers a value is; undefined when it is none of them. */
+export function oneOfIdentifiers<T>(value: Der | undefined, known: ReadonlyMap<string, T>): T | undefined {
+  const content = contentOf(value, Type.OID)
+  if (!content) return undefined
+  for (const [dotted, meaning] of known) {
+    if (asn1.oidToDer(dotted).getBytes() === content.toString('latin1')) return meaning
+  }
+  return undefined
+}
+
+function contentOf(value: Der | undefined, type: number): Buffer | undefined {
+  if (value?.tagClass !== Class.UNIVERSAL || value.type !== type || value.constructed) return undefined
+  return typeof value.value === 'string' ? Buffer.from(value.value, 'latin1') : undefined
+}
+
+function primitive(type: number, content: string): Der {
+  return asn1.create(Class.UNIVERSAL, type, false, content)
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+}

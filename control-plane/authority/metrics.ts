@@ -1,0 +1,30 @@
+import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
+
+export interface AuthorityMetrics {
+  readonly issued: Counter
+  readonly refused: Counter<'reason'>
+  readonly expiry: Gauge<'certificate'>
+}
+
+export function authorityMetrics(registry: Registry): AuthorityMetrics {
+  const registers = [registry]
+  return {
+    issued: new Counter({
+      name: 'weft_certificates_issued_total',
+      help: 'Certificates issued to workloads.',
+      registers,
+    }),
+    refused: new Counter({
+      name: 'weft_certificates_refused_total',
+      help: 'Certificate requests refused, by reason.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    expiry: new Gauge({
+      name: 'weft_authority_expiry_timestamp_seconds',
+      help: 'When the root, the issuer and the serving certificate end, in seconds since 1970.',
+      labelNames: ['certificate'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,23 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Whether the machine has the openssl command; the suite's set-up installs it. */
+export const hasOpenssl = spawnSync('openssl', ['version']).status === 0
+
+/** Runs openssl over some files, named in its arguments; answers its output, throws with its errors. */
+export function openssl(args: readonly string[], files: Readonly<Record<string, string>> = {}): string {
+  using folder = temporaryFolder()
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder.path, file), text)
+  return execFileSync('openssl', args, {
+    cwd: folder.path,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+}
+
+export function temporaryFolder(): { readonly path: string } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), 'weft-test-'))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}

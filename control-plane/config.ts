@@ -1,0 +1,39 @@
+import { Environment, type HostPort } from '#runtime/env.ts'
+import { type LogLevel, logLevels } from '#runtime/log.ts'
+
+export interface ControlPlaneConfig {
+  /** The YAML file that holds the registry. */
+  readonly registryFile: string
+  /** Where keys, the trust bundle and tokens are kept. */
+  readonly stateDir: string
+  readonly listen: HostPort
+  readonly metricsListen: HostPort
+  /** Milliseconds that a workload's certificate is good for. */
+  readonly certificateLifetime: number
+  /** The control plane's own namespace: part of the names on its certificate. */
+  readonly namespace: string
+  /** Refuse a token that comes from another address than its pod's. */
+  readonly checkTokenAddress: boolean
+  readonly logLevel: LogLevel
+}
+
+const day = 86_400_000
+
+/** Reads the environment. Throws EnvironmentError with every problem. */
+export function readConfig(variables: Readonly<Record<string, string | undefined>>): ControlPlaneConfig {
+  const env = new Environment(variables)
+  const config: ControlPlaneConfig = {
+    registryFile: env.string('WEFT_REGISTRY'),
+    stateDir: env.string('WEFT_STATE_DIR'),
+    listen: env.address('WEFT_LISTEN', { default: '0.0.0.0:15012' }),
+    metricsListen: env.address('WEFT_METRICS_LISTEN', { default: '127.0.0.1:15014' }),
+    certificateLifetime: env.duration('WEFT_CERTIFICATE_LIFETIME', { default: day }),
+    namespace: env.string('WEFT_NAMESPACE', { default: 'weft-system' }),
+    // Off only where the network hides the addresses of pods from the control plane.
+    checkTokenAddress:
+      env.oneOf('WEFT_CHECK_TOKEN_ADDRESS', ['true', 'false'], { default: 'true' }) === 'true',
+    logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),
+  }
+  env.done()
+  return config
+}

@@ -1,0 +1,108 @@
+import type { Log } from '#runtime/log.ts'
+import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
+import type { Changing } from './authority/changing.ts'
+import { buildModel } from './model/build-model.ts'
+import type { Model } from './model/model.ts'
+import type { RegistryState } from './model/registry-state.ts'
+import { typeUrls } from './model/type-urls.ts'
+
+export interface PublisherOptions {
+  readonly trustDomain: string
+  /** The roots in PEM. */
+  readonly trustBundle: Changing<string>
+  readonly publish: (model: Model) => void
+  readonly metrics: Registry
+  readonly log: Log
+}
+
+/** Makes the model of the newest registry state and trust bundle, and publishes it whenever either changes. */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #metrics: PublisherMetrics
+  readonly #unsubscribe: () => void
+  #state: RegistryState | undefined
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#metrics = publisherMetrics(options.metrics)
+    this.#unsubscribe = options.trustBundle.subscribe(() => {
+      if (this.#state) this.take(this.#state)
+    })
+  }
+
+  /** Publishes a state. False when it cannot be: the one before stays. */
+  take(state: RegistryState): boolean {
+    const { trustDomain, trustBundle, publish, log } = this.#options
+    if (state.mesh.trustDomain !== trustDomain) {
+      return this.#refuse(
+        `the registry changes mesh.trustDomain from ${trustDomain} to ${state.mesh.trustDomain}, under which no ` +
+          'certificate was issued: write the old one, or restart the control plane with an empty state directory',
+      )
+    }
+    try {
+      const model = buildModel(state, { trustDomain, rootsPem: trustBundle.current })
+      publish(model)
+      this.#state = state
+      this.#metrics.published(model)
+      const { version } = model
+      log.info('model published', { version, addresses: model.types.get(typeUrls.address)?.byName.size })
+      return true
+    } catch (error) {
+      return this.#refuse('the registry makes no model', error)
+    }
+  }
+
+  close(): void {
+    this.#unsubscribe()
+  }
+
+  #refuse(message: string, error?: unknown): false {
+    this.#metrics.refused.inc()
+    this.#options.log.error(
+      `${message}; what was published before stays`,
+      error === undefined ? {} : { error },
+    )
+    return false
+  }
+}
+
+interface PublisherMetrics {
+  readonly refused: Counter
+  published(model: Model): void
+}
+
+function publisherMetrics(registry: Registry): PublisherMetrics {
+  const registers = [registry]
+  const published = new Counter({
+    name: 'weft_models_published_total',
+    help: 'Models made of the registry and published.',
+    registers,
+  })
+  const version = new Gauge({
+    name: 'weft_model_info',
+    help: 'Always 1; the label names the version of the newest model.',
+    labelNames: ['version'],
+    registers,
+  })
+  const resources = new Gauge({
+    name: 'weft_model_resources',
+    help: 'Resources in the newest model, by type.',
+    labelNames: ['type'],
+    registers,
+  })
+  return {
+    refused: new Counter({
+      name: 'weft_models_refused_total',
+      help: 'Registry states that could be read but not published.',
+      registers,
+    }),
+    published(model) {
+      published.inc()
+      version.reset()
+      version.set({ version: model.version }, 1)
+      for (const [type, { byName }] of model.types) {
+        resources.set({ type: type.replace('type.googleapis.com/', '') }, byName.size)
+      }
+    },
+  }
+}

@@ -1,0 +1,222 @@
+import { describe, expect, test } from 'vitest'
+import { pod, policy, registry, service } from '../model/registry-state.fixture.ts'
+import { typeUrls } from '../model/type-urls.ts'
+import { Client, modelOf } from './delivery.fixture.ts'
+import { RequestError } from './request.ts'
+import { encodeResponse } from './response.ts'
+
+const { settings, secret, authorization, address } = typeUrls
+const frontend = pod('shop/frontend-1', '10.77.0.11')
+const backend = pod('shop/backend-1', '10.77.0.12')
+const teller = pod('bank/teller-1', '10.77.0.21')
+const uid = (name: string) => `Kubernetes//Pod/${name}`
+const workloads = [frontend, backend, teller]
+
+describe('scope', () => {
+  const state = registry({ workloads, policies: [policy('shop/backend'), policy('bank/teller')] })
+
+  test('mesh: every address, and the policies of the own workload alone', () => {
+    const client = new Client(modelOf(state), 'backend-1').subscribeToAll().settle()
+    expect(client.names(address)).toEqual([
+      uid('bank/teller-1'),
+      uid('shop/backend-1'),
+      uid('shop/frontend-1'),
+    ])
+    expect(client.names(authorization)).toEqual(['shop/backend'])
+    expect(client.names(settings)).toEqual(['mesh'])
+    expect(client.names(secret)).toEqual(['cluster.local'])
+  })
+
+  test('namespace: the own namespace, and what is asked for by address', () => {
+    const model = modelOf({ ...state, mesh: { ...state.mesh, sidecarScope: 'namespace' } })
+    const client = new Client(model, 'backend-1').subscribeToAll().settle()
+    expect(client.names(address)).toEqual([uid('shop/backend-1'), uid('shop/frontend-1')])
+    client.request(address, { subscribe: ['/10.77.0.21'] })
+    expect(client.settle().names(address)).toContain(uid('bank/teller-1'))
+  })
+
+  test("another workload's policy is nobody's, also when asked for by name", () => {
+    const client = new Client(modelOf(state), 'frontend-1')
+    client.request(authorization, { subscribe: ['shop/backend'] })
+    expect(client.settle().received.flatMap(({ resources }) => resources)).toEqual([])
+    expect(client.received.at(-1)?.removed).toEqual(['shop/backend'])
+  })
+
+  test('follows the operator from one scope to the other', () => {
+    const client = new Client(modelOf(state), 'backend-1').subscribeToAll().settle()
+    client.publish(modelOf({ ...state, mesh: { ...state.mesh, sidecarScope: 'namespace' } }))
+    expect(client.settle().names(address)).toEqual([uid('shop/backend-1'), uid('shop/frontend-1')])
+    client.publish(modelOf(state))
+    expect(client.settle().names(address)).toHaveLength(3)
+  })
+
+  test('follows the labels of the own workload', () => {
+    const client = new Client(modelOf(state), 'frontend-1').subscribeToAll().settle()
+    const relabelled = { ...frontend, labels: { app: 'backend' } }
+    client.publish(modelOf({ ...state, workloads: [relabelled, backend, teller] }))
+    expect(client.settle().names(authorization)).toEqual(['shop/backend'])
+    client.publish(modelOf(state))
+    expect(client.settle().names(authorization)).toEqual([])
+  })
+})
+
+describe('on demand', () => {
+  const state = registry({ workloads })
+
+  test('an address that nobody has is answered as removed, and heard of once somebody has it', () => {
+    const client = new Client(modelOf(state), 'frontend-1').subscribeToAll().settle()
+    client.request(address, { subscribe: ['/10.77.0.99'] })
+    expect(client.read()).toMatchObject({ resources: [], removed: ['/10.77.0.99'] })
+    client.publish(modelOf({ ...state, workloads: [...workloads, pod('shop/new-1', '10.77.0.99')] }))
+    expect(client.settle().names(address)).toContain(uid('shop/new-1'))
+    client.publish(modelOf(state))
+    client.settle()
+    expect(client.received.at(-1)?.removed.toSorted()).toEqual(['/10.77.0.99', uid('shop/new-1')])
+  })
+
+  test('what is asked for is answered although it was sent before', () => {
+    const client = new Client(modelOf(state), 'frontend-1').subscribeToAll().settle()
+    client.request(address, { subscribe: ['/10.77.0.12', uid('shop/backend-1')] })
+    expect(client.read()?.resources.map(({ name }) => name)).toEqual([uid('shop/backend-1')])
+  })
+
+  test('without a wildcard nothing else is sent, and nothing after unsubscribing', () => {
+    const client = new Client(modelOf(state), 'frontend-1')
+    client.request(address, { subscribe: ['/10.77.0.12'] })
+    expect(client.settle().names(address)).toEqual([uid('shop/backend-1')])
+    client.request(address, { unsubscribe: ['/10.77.0.12'] })
+    client.publish(modelOf({ ...state, workloads: [frontend, { ...backend, ready: false }] }))
+    expect(client.read()).toBeUndefined()
+  })
+
+  test('too many names are refused', () => {
+    const client = new Client(modelOf(state), 'frontend-1')
+    const subscribe = Array.from({ length: 5_001 }, (_, i) => `/10.78.${i >> 8}.${i & 255}`)
+    expect(() => client.request(address, { subscribe })).toThrow(RequestError)
+  })
+})
+
+describe('resume', () => {
+  const model = modelOf(registry({ workloads }))
+
+  test('what the client holds already is not sent, and what is gone is named', () => {
+    const before = new Client(model, 'frontend-1').subscribeToAll().settle()
+    const known = new Map(before.held.get(address))
+    known.set(uid('shop/backend-1'), 'old')
+    known.set('gone', 'v')
+    const client = new Client(model, 'frontend-1')
+    client.request(address, { initialVersions: known })
+    const response = client.read()
+    expect(response?.resources.map(({ name }) => name)).toEqual([uid('shop/backend-1')])
+    expect(response?.removed).toEqual(['gone'])
+    expect(client.settle().received).toHaveLength(1)
+  })
+
+  test('a client in step is told so with an empty response', () => {
+    const before = new Client(model, 'frontend-1').subscribeToAll().settle()
+    const client = new Client(model, 'frontend-1')
+    client.request(address, { initialVersions: before.held.get(address)! })
+    expect(client.read()).toMatchObject({ resources: [], removed: [] })
+  })
+})
+
+describe('order', () => {
+  const plain = registry({ workloads: [frontend, backend] })
+  const guarded = registry({ workloads: [frontend, backend], policies: [policy('shop/backend')] })
+
+  test('settings and trust first, then policies, then addresses', () => {
+    const client = new Client(modelOf(guarded), 'backend-1')
+    for (const type of [address, authorization, secret, settings]) client.request(type)
+    client.settle()
+    expect(client.received.map(({ type }) => type)).toEqual([settings, secret, authorization, address])
+  })
+
+  test('a policy comes before the workload that names it, and goes after', () => {
+    const client = new Client(modelOf(plain), 'backend-1').subscribeToAll().settle()
+    client.received.length = 0
+    client.publish(modelOf(guarded))
+    client.settle()
+    expect(client.received.map(({ type }) => type)).toEqual([authorization, address])
+    client.received.length = 0
+    client.publish(modelOf(plain))
+    client.settle()
+    expect(client.received.map(({ type }) => type)).toEqual([address, authorization])
+    expect(client.received.at(-1)?.removed).toEqual(['shop/backend'])
+  })
+
+  test('addresses wait while policies are due and the client has not answered the last ones', () => {
+    const client = new Client(modelOf(plain), 'backend-1').subscribeToAll()
+    for (let i = 0; i < 4; i++) client.read()
+    client.answer(address)
+    client.publish(modelOf(guarded))
+    expect(client.read()).toBeUndefined()
+    client.answer(authorization)
+    expect(client.read()?.type).toBe(authorization)
+    expect(client.read()?.type).toBe(address)
+  })
+})
+
+describe('answers', () => {
+  const model = modelOf(registry({ workloads }))
+
+  test('the next response of a type waits for the answer to the one before, and holds the newest content', () => {
+    const client = new Client(model, 'frontend-1')
+    client.request(address)
+    client.read()
+    for (const ready of [false, true, false]) {
+      client.publish(modelOf(registry({ workloads: [frontend, { ...backend, ready }] })))
+      expect(client.read()).toBeUndefined()
+    }
+    client.answer(address)
+    expect(client.read()?.resources.map(({ name }) => name)).toEqual([uid('shop/backend-1')])
+    client.answer(address)
+    expect(client.read()).toBeUndefined()
+  })
+
+  test('a refusal is told with the names, and what was refused is not sent again until it changes', () => {
+    const client = new Client(model, 'frontend-1')
+    client.request(address)
+    client.read()
+    expect(client.answer(address, 'backend: bad')).toMatchObject({ kind: 'nack', refusal: 'backend: bad' })
+    expect(client.read()).toBeUndefined()
+  })
+
+  test('an answer to an older nonce says nothing', () => {
+    const client = new Client(model, 'frontend-1')
+    client.request(address)
+    client.read()
+    expect(client.request(address, { answer: { nonce: '99', refusal: undefined } })).toEqual({ kind: 'none' })
+    expect(client.delivery.waiting).toBe(true)
+  })
+})
+
+test('a type that nobody publishes is answered once, with nothing', () => {
+  const client = new Client(modelOf(registry({ workloads })), 'frontend-1')
+  client.request('type.googleapis.com/other')
+  client.request('type.googleapis.com/other')
+  expect(client.read()).toMatchObject({ type: 'type.googleapis.com/other', resources: [], removed: [] })
+  client.answer('type.googleapis.com/other')
+  expect(client.read()).toBeUndefined()
+})
+
+test('a pod that is gone, replaced or renamed ends its stream', () => {
+  const gone = registry({ workloads: [backend] })
+  const replaced = registry({ workloads: [{ ...frontend, podUid: 'another' }] })
+  const renamed = registry({ workloads: [{ ...frontend, serviceAccount: 'other' }] })
+  const unmeshed = registry({ workloads: [{ ...frontend, meshed: false }] })
+  for (const state of [gone, replaced, renamed, unmeshed]) {
+    const client = new Client(modelOf(registry({ workloads })), 'frontend-1')
+    expect(client.publish(modelOf(state))).toBe(false)
+  }
+})
+
+test('a large mesh comes in responses below 1 MiB, the own workload in the first', () => {
+  const many = Array.from({ length: 9_000 }, (_, i) => pod(`shop/pod-${i}`, `10.77.${i >> 8}.${i & 255}`))
+  const model = modelOf(registry({ workloads: many, services: [service('shop/pod', '10.77.200.1')] }))
+  const client = new Client(model, 'pod-8999').subscribeToAll().settle()
+  expect(client.names(address)).toHaveLength(9_001)
+  const responses = client.received.filter(({ type }) => type === address)
+  expect(responses.length).toBeGreaterThan(1)
+  expect(responses[0]?.resources[0]?.name).toBe(uid('shop/pod-8999'))
+  for (const response of responses) expect(encodeResponse(response).length).toBeLessThanOrEqual(1024 * 1024)
+})

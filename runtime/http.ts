@@ -1,0 +1,90 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Log } from './log.ts'
+
+export interface HttpRequest {
+  readonly path: string
+  readonly query: URLSearchParams
+  readonly body: string
+}
+
+export interface HttpAnswer {
+  readonly status?: number
+  /** Content type; JSON when the body is not a string. */
+  readonly type?: string
+  readonly body: unknown
+}
+
+export type Route = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>
+
+export interface HttpServer {
+  readonly port: number
+  close(): Promise<void>
+}
+
+export interface HttpOptions {
+  readonly host: string
+  readonly port: number
+  /** `GET /path` to what answers it. */
+  readonly routes: Readonly<Record<string, Route>>
+  readonly log: Log
+}
+
+const bodyLimit = 64 * 1024
+
+/** A small HTTP server for a process's own endpoints: admin, metrics, readiness. Rejects when it cannot listen. */
+export async function serveHttp({ host, port, routes, log }: HttpOptions): Promise<HttpServer> {
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    answer(request, routes)
+      .catch((error: unknown): HttpAnswer => {
+        log.error('an endpoint failed', { path: request.url, error })
+        return { status: 500, body: { error: 'internal error; the log has the reason' } }
+      })
+      .then((result) => send(response, result))
+      .catch((error: unknown) => log.error('an answer could not be written', { path: request.url, error }))
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(new Error(`cannot listen on ${host}:${port}`, { cause })))
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+async function answer(request: IncomingMessage, routes: HttpOptions['routes']): Promise<HttpAnswer> {
+  const url = URL.parse(request.url ?? '/', 'http://local')
+  if (!url) return { status: 400, body: { error: 'the request path is not a URL path' } }
+  const route = routes[`${request.method} ${url.pathname}`]
+  if (!route) {
+    const known = Object.keys(routes).join(', ')
+    return { status: 404, body: { error: `${request.method} ${url.pathname} is unknown; known: ${known}` } }
+  }
+  const body = await readBody(request)
+  if (body === undefined) return { status: 413, body: { error: `the body is over ${bodyLimit} bytes` } }
+  return route({ path: url.pathname, query: url.searchParams, body })
+}
+
+async function readBody(request: IncomingMessage): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > bodyLimit) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function send(response: ServerResponse, { status = 200, type, body }: HttpAnswer): void {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body, null, 2)}\n`
+  response.writeHead(status, {
+    'content-type': type ?? (typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'),
+  })
+  response.end(text)
+}

@@ -1,0 +1,61 @@
+import { type IpAddress, parseIp } from '#mesh/address.ts'
+import { type SpiffeId, spiffeId } from '#mesh/spiffe-id.ts'
+import { Environment, type HostPort } from '#runtime/env.ts'
+import { type LogLevel, logLevels } from '#runtime/log.ts'
+
+/** What the injector (or, on one machine, the operator) tells a sidecar about its pod. */
+export interface Config {
+  readonly podName: string
+  readonly identity: SpiffeId
+  readonly podIps: readonly IpAddress[]
+  readonly clusterId: string
+  readonly controlPlane: HostPort
+  /** The DNS name that the control plane's certificate must carry. */
+  readonly controlPlaneName: string
+  /** PEM file with the roots that the control plane is trusted by; read again on every dial. */
+  readonly trustBundle: string
+  /** File with the bearer token; read again for every call. */
+  readonly token: string
+  readonly logLevel: LogLevel
+  /** Milliseconds from SIGTERM until live connections are cut. */
+  readonly drainDeadline: number
+}
+
+/** Reads the environment; throws EnvironmentError with every problem. */
+export function readConfig(variables: NodeJS.ProcessEnv): Config {
+  const env = new Environment(variables)
+  // Each part is checked beside two that are certainly good, so that the problem names the variable at fault.
+  const isNamespace = (text: string) => (spiffeId('a', text, 'a') ? text : undefined)
+  const isServiceAccount = (text: string) => (spiffeId('a', 'a', text) ? text : undefined)
+  const isTrustDomain = (text: string) => (spiffeId(text, 'a', 'a') ? text : undefined)
+  const namespace = env.parsed('WEFT_POD_NAMESPACE', isNamespace, 'the pod’s namespace', { empty: '' })
+  const serviceAccount = env.parsed('WEFT_SERVICE_ACCOUNT', isServiceAccount, 'a service account’s name', {
+    default: 'default',
+    empty: '',
+  })
+  const trustDomain = env.parsed('WEFT_TRUST_DOMAIN', isTrustDomain, 'a trust domain such as cluster.local', {
+    default: 'cluster.local',
+    empty: '',
+  })
+  const config = {
+    podName: env.string('WEFT_POD_NAME'),
+    podIps: env.list('WEFT_POD_IPS', parseIp, 'the pod’s IP addresses'),
+    identity: spiffeId(trustDomain, namespace, serviceAccount),
+    clusterId: env.string('WEFT_CLUSTER_ID', { default: 'Kubernetes' }),
+    controlPlane: env.address('WEFT_CONTROL_PLANE', { default: 'weft-control-plane.weft-system.svc:15012' }),
+    controlPlaneName: env.string('WEFT_CONTROL_PLANE_NAME', {
+      default: 'weft-control-plane.weft-system.svc',
+    }),
+    trustBundle: env.string('WEFT_TRUST_BUNDLE', { default: '/var/run/weft/trust/bundle.pem' }),
+    token: env.string('WEFT_TOKEN', { default: '/var/run/weft/token/token' }),
+    logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),
+    drainDeadline: env.duration('WEFT_DRAIN_DEADLINE', { default: 25_000 }),
+  }
+  env.done()
+  return config as Config
+}
+
+/** The name of this pod's own Workload resource. */
+export function ownUid({ clusterId, identity, podName }: Config): string {
+  return `${clusterId}//Pod/${identity.namespace}/${podName}`
+}

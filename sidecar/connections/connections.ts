@@ -1,0 +1,97 @@
+import { type EndpointAddress, formatSocketAddress, type SocketAddress } from '#mesh/address.ts'
+import type { View } from '../view/view.ts'
+import { ConnectionRecord, type Direction } from './record.ts'
+import type { Refusal } from './refusal.ts'
+
+/** Live connections are checked again so often even when nothing changes: certificates and roots age. Milliseconds. */
+const recheckInterval = 60_000
+/** How long a live connection outlasts a policy that is named and missing, in milliseconds. */
+export const missingPolicyGrace = 1_000
+
+export interface ConnectionsOptions {
+  readonly view: View
+  /** Told every connection once, when it is over. */
+  readonly report: (record: ConnectionRecord) => void
+  /** Told every connection that reached its other end, once. */
+  readonly connected: (record: ConnectionRecord) => void
+}
+
+/** Who is connected now. Every change of the view re-evaluates every live connection. */
+export class Connections {
+  readonly #options: ConnectionsOptions
+  readonly #live = new Map<number, ConnectionRecord>()
+  readonly #load = new Map<string, number>()
+  #nextId = 1
+  #idle: (() => void) | undefined
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options
+    const recheck = (): void => this.#recheck()
+    options.view.onChange(() => {
+      this.#recheck()
+      // What a missing policy would deny is asked again when its grace is over.
+      if (options.view.current().policies.missing.length > 0)
+        setTimeout(recheck, missingPolicyGrace + 10).unref()
+    })
+    setInterval(recheck, recheckInterval).unref()
+  }
+
+  open(direction: Direction, source: Omit<ConnectionRecord['source'], 'workload'>): ConnectionRecord {
+    const workload = this.#options.view.current().workloadAt(source.ip)
+    const record = new ConnectionRecord(this.#nextId++, direction, { ...source, workload }, (done) =>
+      this.#close(done),
+    )
+    this.#live.set(record.id, record)
+    return record
+  }
+
+  live(): IterableIterator<ConnectionRecord> {
+    return this.#live.values()
+  }
+
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Connections that are being made or open to an endpoint, from here. */
+  load(endpoint: SocketAddress): number {
+    return this.#load.get(formatSocketAddress(endpoint)) ?? 0
+  }
+
+  /** Counts a connection towards an endpoint's load, and no longer towards the one it was sent to before. */
+  assign(record: ConnectionRecord, endpoint: EndpointAddress): void {
+    this.#unload(record)
+    record.endpoint = endpoint
+    this.#load.set(formatSocketAddress(endpoint), this.load(endpoint) + 1)
+  }
+
+  cutAll(refusal: Refusal): void {
+    for (const record of this.#live.values()) record.cut(refusal)
+  }
+
+  /** Resolves when nothing is connected. */
+  idle(): Promise<void> {
+    if (this.#live.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#idle = resolve
+    })
+  }
+
+  #unload({ endpoint }: ConnectionRecord): void {
+    if (!endpoint) return
+    const left = this.load(endpoint) - 1
+    if (left > 0) this.#load.set(formatSocketAddress(endpoint), left)
+    else this.#load.delete(formatSocketAddress(endpoint))
+  }
+
+  #recheck(): void {
+    for (const record of this.#live.values()) record.recheck()
+  }
+
+  #close(record: ConnectionRecord): void {
+    if (!this.#live.delete(record.id)) return
+    this.#unload(record)
+    this.#options.report(record)
+    if (this.#live.size === 0) this.#idle?.()
+  }
+}

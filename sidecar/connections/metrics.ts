@@ -1,0 +1,106 @@
+import { formatSpiffeId } from '#mesh/spiffe-id.ts'
+import type { Workload } from '#mesh/workload.ts'
+import { Counter, Gauge, Histogram, type Registry } from '#runtime/metrics.ts'
+import type { ConnectionRecord } from './record.ts'
+import { refusalReason } from './refusal.ts'
+
+const tcpLabels = [
+  'reporter',
+  'source_workload',
+  'source_workload_namespace',
+  'source_principal',
+  'destination_workload',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_service',
+  'connection_security_policy',
+] as const
+
+export type ConnectionMetrics = ReturnType<typeof connectionMetrics>
+
+/** Istio's names for what existing dashboards show, weft's own for the rest. Labels name workloads, never addresses. */
+export function connectionMetrics(registry: Registry, live: () => number) {
+  const registers = [registry]
+  const counter = (name: string, help: string) =>
+    new Counter({ name, help, labelNames: [...tcpLabels], registers })
+  const opened = counter('istio_tcp_connections_opened_total', 'TCP connections opened')
+  const closed = counter('istio_tcp_connections_closed_total', 'TCP connections closed')
+  const sent = counter('istio_tcp_sent_bytes_total', 'Bytes that destinations answered')
+  const received = counter('istio_tcp_received_bytes_total', 'Bytes that sources sent')
+  const refused = new Counter({
+    name: 'weft_connections_refused_total',
+    help: 'Connections that were refused or cut, by reason and by the policy that decided',
+    labelNames: ['direction', 'reason', 'policy'],
+    registers,
+  })
+  const plaintextFromMesh = new Counter({
+    name: 'weft_plaintext_from_mesh_total',
+    help: 'Plaintext connections from addresses of meshed workloads',
+    registers,
+  })
+  const wouldDeny = new Counter({
+    name: 'weft_dry_run_denials_total',
+    help: 'Connections that a dry-run policy would have denied',
+    registers,
+  })
+  const connect = new Histogram({
+    name: 'weft_connect_seconds',
+    help: 'From accepting a connection until its other end was reached',
+    labelNames: ['direction'],
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+    registers,
+  })
+  const open: Gauge = new Gauge({
+    name: 'weft_connections',
+    help: 'Connections that are open now',
+    registers,
+    collect: () => open.set(live()),
+  })
+
+  return {
+    connected(record: ConnectionRecord): void {
+      opened.inc(tcpLabelsOf(record))
+      connect.observe({ direction: record.direction }, (record.connectMs ?? 0) / 1_000)
+    },
+    report(record: ConnectionRecord): void {
+      const { direction, carried, connectMs, refusal } = record
+      if (connectMs !== undefined) {
+        const labels = tcpLabelsOf(record)
+        closed.inc(labels)
+        received.inc(labels, carried.sent)
+        sent.inc(labels, carried.received)
+      }
+      if (refusal) refused.inc({ direction, reason: refusalReason(refusal), policy: policyOf(record) })
+      if (record.wouldDeny.length > 0) wouldDeny.inc()
+      if (isPlaintextFromMesh(record)) plaintextFromMesh.inc()
+    },
+  }
+}
+
+/** Plaintext whose source address is a meshed workload's: something there bypasses its sidecar. */
+export function isPlaintextFromMesh({ direction, peer, source }: ConnectionRecord): boolean {
+  return direction === 'inbound' && !peer && source.workload?.tunnel === 'hbone'
+}
+
+function tcpLabelsOf(record: ConnectionRecord): Record<(typeof tcpLabels)[number], string> {
+  const { direction, peer, source, destinationWorkload, service } = record
+  const principal = (workload: Workload | undefined) =>
+    workload ? formatSpiffeId(workload.identity) : 'unknown'
+  const proved = peer ? formatSpiffeId(peer) : 'unknown'
+  return {
+    reporter: direction === 'inbound' ? 'destination' : 'source',
+    source_workload: source.workload?.canonicalName || source.workload?.name || 'unknown',
+    source_workload_namespace: source.workload?.namespace ?? 'unknown',
+    source_principal: direction === 'inbound' ? proved : principal(source.workload),
+    destination_workload: destinationWorkload?.canonicalName || destinationWorkload?.name || 'unknown',
+    destination_workload_namespace: destinationWorkload?.namespace ?? 'unknown',
+    destination_principal: direction === 'outbound' ? proved : principal(destinationWorkload),
+    destination_service: service?.hostname ?? 'unknown',
+    connection_security_policy: peer ? 'mutual_tls' : 'none',
+  }
+}
+
+function policyOf({ refusal }: ConnectionRecord): string {
+  if (refusal?.kind !== 'policy') return ''
+  return refusal.reason.kind === 'deny_matched' ? refusal.reason.by.policy : ''
+}

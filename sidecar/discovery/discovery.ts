@@ -1,0 +1,159 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js'
+import type { IpAddress } from '#mesh/address.ts'
+import {
+  AggregatedDiscoveryServiceClient,
+  type DeltaDiscoveryRequest,
+  type DeltaDiscoveryResponse,
+} from '#proto/envoy/service/discovery/v3/discovery.ts'
+import { Backoff } from '#runtime/backoff.ts'
+import { sleep } from '#runtime/lifetime.ts'
+import type { Log } from '#runtime/log.ts'
+import type { View } from '../view/view.ts'
+import type { ControlChannel } from './control-channel.ts'
+import type { DiscoveryMetrics } from './metrics.ts'
+import { Questions } from './questions.ts'
+import { decodeResponse, type TypeUrl, typeUrls } from './resources.ts'
+
+export interface DiscoveryOptions {
+  readonly channel: ControlChannel
+  readonly view: View
+  /** `node` of the first request: this pod's own Workload name, and its cluster. */
+  readonly node: { readonly id: string; readonly clusterId: string }
+  readonly trustDomain: string
+  readonly log: Log
+  readonly metrics: DiscoveryMetrics
+}
+
+type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>
+
+/** Keeps the view up to date over one delta xDS stream, opened again with backoff for as long as the process lives. */
+export class Discovery {
+  readonly #options: DiscoveryOptions
+  readonly #client: AggregatedDiscoveryServiceClient
+  /** What the view holds, by type: name to version. Told to the control plane when the stream is opened again. */
+  readonly #versions: Readonly<Record<TypeUrl, Map<string, string>>>
+  readonly #questions = new Questions()
+  #stream: Stream | undefined
+
+  constructor(options: DiscoveryOptions) {
+    this.#options = options
+    const { target, credentials, options: channelOptions } = options.channel
+    this.#client = new AggregatedDiscoveryServiceClient(target, credentials, channelOptions)
+    this.#versions = {
+      [typeUrls.settings]: new Map(),
+      [typeUrls.trust]: new Map(),
+      [typeUrls.authorization]: new Map(),
+      [typeUrls.address]: new Map(),
+    }
+  }
+
+  get connected(): boolean {
+    return this.#stream !== undefined
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const backoff = new Backoff({ minimum: 200, maximum: 5_000 })
+    while (!signal.aborted) {
+      try {
+        await this.#follow(signal, () => backoff.reset())
+        if (!signal.aborted) this.#options.log.info('the control plane ended the stream')
+      } catch (error) {
+        if (!signal.aborted) this.#options.log.warn('the control plane cannot be reached', { error })
+      }
+      this.#options.metrics.connected.set(0)
+      await sleep(backoff.next(), signal)
+    }
+    this.#client.close()
+  }
+
+  /**
+   * Asks whether anybody has this address. Resolves once the answer is in the view, or after a second without one;
+   * the question stays for the life of the process, so that what changes later is told too.
+   */
+  async ask(ip: IpAddress, signal: AbortSignal): Promise<void> {
+    const name = `${this.#options.view.current().settings.network}/${ip}`
+    const { isNew, answer } = this.#questions.ask(name)
+    if (isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
+    await Promise.race([answer, sleep(1_000, signal)])
+  }
+
+  async #follow(signal: AbortSignal, progressed: () => void): Promise<void> {
+    const metadata = await this.#options.channel.metadata()
+    const stream = this.#client.deltaAggregatedResources(metadata)
+    const cancel = (): void => stream.cancel()
+    signal.addEventListener('abort', cancel, { once: true })
+    try {
+      await new Promise<void>((resolve, reject) => {
+        stream.on('error', reject)
+        stream.on('end', resolve)
+        stream.on('data', (response: DeltaDiscoveryResponse) => {
+          progressed()
+          this.#options.metrics.connected.set(1)
+          this.#receive(response)
+        })
+        this.#stream = stream
+        this.#subscribe()
+      })
+    } finally {
+      this.#stream = undefined
+      signal.removeEventListener('abort', cancel)
+      stream.cancel()
+    }
+  }
+
+  #subscribe(): void {
+    const { id, clusterId } = this.#options.node
+    const node = { id, cluster: clusterId, metadata: { CLUSTER_ID: clusterId } }
+    for (const typeUrl of Object.values(typeUrls)) {
+      const asked = typeUrl === typeUrls.address ? this.#questions.names() : []
+      this.#send({
+        node,
+        typeUrl,
+        // With names of its own a first request is no wildcard any more, unless it says so.
+        resourceNamesSubscribe: asked.length > 0 ? ['*', ...asked] : [],
+        initialResourceVersions: this.#versions[typeUrl],
+      })
+    }
+  }
+
+  #receive(response: DeltaDiscoveryResponse): void {
+    const { view, trustDomain, log, metrics } = this.#options
+    const decoded = decodeResponse(response, trustDomain)
+    const versions = this.#versions[response.typeUrl as TypeUrl]
+    for (const name of response.removedResources) versions?.delete(name)
+    for (const [name, version] of decoded.versions) versions?.set(name, version)
+    view.apply(decoded.update)
+    this.#questions.answered([...decoded.aliases, ...response.removedResources])
+    metrics.responses.inc({ type: shortName(response.typeUrl) })
+    if (decoded.refused.length === 0) {
+      return this.#send({ typeUrl: response.typeUrl, responseNonce: response.nonce })
+    }
+    const message = decoded.refused.join('; ')
+    log.error('configuration was refused; its last good version stays', { type: response.typeUrl, message })
+    metrics.refused.inc({ type: shortName(response.typeUrl) }, decoded.refused.length)
+    // 3 is INVALID_ARGUMENT of google.rpc.Code.
+    this.#send({
+      typeUrl: response.typeUrl,
+      responseNonce: response.nonce,
+      errorDetail: { code: 3, message },
+    })
+  }
+
+  #send(request: Partial<DeltaDiscoveryRequest>): void {
+    this.#stream?.write({
+      node: undefined,
+      typeUrl: '',
+      resourceNamesSubscribe: [],
+      resourceNamesUnsubscribe: [],
+      initialResourceVersions: new Map(),
+      responseNonce: '',
+      errorDetail: undefined,
+      ...request,
+    })
+  }
+}
+
+function shortName(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('.') + 1)
+}

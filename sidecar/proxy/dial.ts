@@ -1,0 +1,42 @@
+import { connect, type Socket } from 'node:net'
+import { type EndpointAddress, formatSocketAddress } from '#mesh/address.ts'
+import { ConnectError, dialFailure } from './connect-error.ts'
+
+/** How long a TCP dial may take, in milliseconds. */
+export const dialLimit = 5_000
+/** When both ends are silent for so long, the kernel asks whether the peer is still there. Milliseconds. */
+const keepAliveDelay = 30_000
+
+/** A TCP connection to an address; rejects with a ConnectError. Half-open connections are kept. */
+export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Socket> {
+  const where = formatSocketAddress(address)
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(dialFailure(where, signal.reason))
+    const socket = connect({
+      host: address.ip,
+      port: address.port,
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveDelay,
+    })
+    const fail = (cause: unknown): void => {
+      settle()
+      socket.destroy()
+      reject(dialFailure(where, cause))
+    }
+    const cancel = (): void => fail(new ConnectError('cancelled', `${where}: the client went away`))
+    const timer = setTimeout(fail, dialLimit, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
+    const settle = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', cancel)
+      socket.removeListener('error', fail)
+    }
+    signal.addEventListener('abort', cancel, { once: true })
+    socket.once('error', fail)
+    socket.once('connect', () => {
+      settle()
+      resolve(socket)
+    })
+  })
+}

@@ -1,0 +1,154 @@
+import type { Socket } from 'node:net'
+import {
+  type EndpointAddress,
+  type IpAddress,
+  type OriginalDestination,
+  parseSocketAddress,
+  type SocketAddress,
+} from '#mesh/address.ts'
+import type { ConnectionFacts, Permit } from '#mesh/policy/decision.ts'
+import { describeDenial } from '#mesh/policy/explain.ts'
+import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
+import { sameIdentity } from '#mesh/spiffe-id.ts'
+import { type Connections, missingPolicyGrace } from '../connections/connections.ts'
+import type { ConnectionRecord } from '../connections/record.ts'
+import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
+import { type Peer, stillTrusted } from '../tunnel/peer.ts'
+import type { TunnelRequest } from '../tunnel/tunnel.ts'
+import { judge, missingPart, type View } from '../view/view.ts'
+import { dial } from './dial.ts'
+import { pump } from './pump.ts'
+import { socketLeg } from './socket-leg.ts'
+
+export interface Inbound {
+  readonly view: View
+  readonly connections: Connections
+  /** This pod's own addresses. */
+  readonly own: ReadonlySet<IpAddress>
+}
+
+/** One connection that a meshed peer asks for through its tunnel. */
+export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): Promise<void> {
+  using record = inbound.connections.open('inbound', { ip: request.peerIp })
+  record.peer = request.peer.identity
+  const refuse = (refusal: Refusal, status: 400 | 401 | 503): void => {
+    record.refusal ??= refusal
+    request.reject(status)
+  }
+
+  const destination = parseSocketAddress(request.authority)
+  if (!destination) return refuse({ kind: 'bad_authority', authority: request.authority.slice(0, 200) }, 400)
+  const foreign = foreignDestination(destination, inbound.own)
+  if (foreign) return refuse(foreign, 400)
+  const admission = admit(record, destination, request.peer, inbound)
+  if (admission.kind === 'refused') return refuse(admission.refusal, 401)
+
+  let application: Socket
+  try {
+    application = await dialApplication(admission.permit, destination, record.signal)
+  } catch (error) {
+    return refuse(refusalOf(error), 503)
+  }
+  request.accept()
+  record.connected()
+  record.outcome = await pump(request.leg, socketLeg(application), record)
+}
+
+/** One connection that came in plaintext, from outside the mesh as far as anybody can tell. */
+export async function inboundPlaintext(
+  socket: Socket,
+  destination: OriginalDestination,
+  source: SocketAddress,
+  inbound: Inbound,
+): Promise<void> {
+  using record = inbound.connections.open('inbound', source)
+  const client = socketLeg(socket)
+  const refuse = (refusal: Refusal): void => {
+    record.refusal ??= refusal
+    client.abort(new RefusedError(refusal))
+  }
+
+  const foreign = foreignDestination(destination, inbound.own)
+  if (foreign) return refuse(foreign)
+  const admission = admit(record, destination, undefined, inbound)
+  if (admission.kind === 'refused') return refuse(admission.refusal)
+
+  let application: Socket
+  try {
+    application = await dialApplication(admission.permit, destination, record.signal)
+  } catch (error) {
+    return refuse(refusalOf(error))
+  }
+  record.connected()
+  record.outcome = await pump(client, socketLeg(application), record)
+}
+
+/** A pod serves its own addresses only, and of those no port of the sidecar's: nobody is a relay. */
+function foreignDestination({ ip, port }: SocketAddress, own: ReadonlySet<IpAddress>): Refusal | undefined {
+  if (!own.has(ip)) return { kind: 'not_my_address', ip }
+  return forbiddenAuthorityPorts.has(port) ? { kind: 'forbidden_port', port } : undefined
+}
+
+type Admission =
+  | { readonly kind: 'admitted'; readonly permit: Permit }
+  | { readonly kind: 'refused'; readonly refusal: Refusal }
+
+/** Judges the connection now, and puts it under that judgement for as long as it lives. */
+function admit(
+  record: ConnectionRecord,
+  destination: SocketAddress,
+  peer: Peer | undefined,
+  { view }: Inbound,
+): Admission {
+  record.destination = destination
+  record.destinationWorkload = view.current().own
+  const missing = missingPart(view.current())
+  if (missing !== undefined && view.current().policies.missing.length === 0) {
+    return { kind: 'refused', refusal: { kind: 'not_ready', missing } }
+  }
+  const facts: ConnectionFacts = { peer: peer?.identity, sourceIp: record.source.ip, destination }
+  let permit: Permit | undefined
+  let missingSince: number | undefined
+
+  const policyRefuses = (): Refusal | undefined => {
+    const decision = judge(view.current(), facts)
+    if (decision.kind === 'permit') {
+      permit = decision
+      missingSince = undefined
+      record.allowedBy = decision.by
+      record.wouldDeny = decision.wouldDeny.map(describeDenial)
+      return undefined
+    }
+    // What is admitted already outlasts for a moment a policy that is named and on its way.
+    if (permit && decision.reason.kind === 'policy_missing') {
+      missingSince ??= Date.now()
+      if (Date.now() - missingSince < missingPolicyGrace) return undefined
+    }
+    return { kind: 'policy', reason: decision.reason }
+  }
+  const refusal = record.guard(() => peerRefused(record, peer, view) ?? policyRefuses())
+  if (refusal) return { kind: 'refused', refusal }
+  // The guard admits only on a permit.
+  return { kind: 'admitted', permit: permit! }
+}
+
+/** Whether the peer has lost what it was admitted with: its root, or the workload that it is. */
+function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: View): Refusal | undefined {
+  const picture = view.current()
+  const { ip, workload: known } = record.source
+  const claimed = picture.workloadAt(ip)
+  if (!peer) {
+    const fromMesh = claimed?.tunnel === 'hbone' && picture.settings.rejectPlaintextFromMesh
+    return fromMesh ? { kind: 'plaintext_from_mesh', claimed: claimed.identity } : undefined
+  }
+  const { identity } = peer
+  if (!stillTrusted(peer, picture.trust)) return { kind: 'peer_untrusted', identity }
+  // A peer that the view has not heard of yet is no reason to refuse; one that it knew and knows no more is.
+  if (claimed) return sameIdentity(claimed.identity, identity) ? undefined : { kind: 'peer_gone', identity }
+  return known ? { kind: 'peer_gone', identity } : undefined
+}
+
+/** The application's own address and port. It takes a Permit, so that no path reaches it unjudged. */
+function dialApplication(_permit: Permit, destination: SocketAddress, signal: AbortSignal): Promise<Socket> {
+  return dial(destination as EndpointAddress, signal)
+}

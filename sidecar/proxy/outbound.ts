@@ -1,0 +1,81 @@
+import type { Socket } from 'node:net'
+import { type IpAddress, type OriginalDestination, parseIp } from '#mesh/address.ts'
+import { type Route, resolveRoute } from '#mesh/route.ts'
+import type { Connections } from '../connections/connections.ts'
+import type { ConnectionRecord } from '../connections/record.ts'
+import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
+import { stillTrusted } from '../tunnel/peer.ts'
+import type { TunnelPool } from '../tunnel/pool.ts'
+import type { View } from '../view/view.ts'
+import { connect, type Upstream } from './connect.ts'
+import { pump } from './pump.ts'
+import { socketLeg } from './socket-leg.ts'
+
+export interface Outbound {
+  readonly view: View
+  readonly connections: Connections
+  readonly tunnels: TunnelPool
+  /** This pod's own addresses. */
+  readonly own: ReadonlySet<IpAddress>
+  /** Asks the control plane who has an address that the view lacks. */
+  readonly ask: (ip: IpAddress, signal: AbortSignal) => Promise<void>
+}
+
+/** One connection of the application to somewhere, from accept to the last byte. */
+export async function outbound(
+  socket: Socket,
+  destination: OriginalDestination,
+  { view, connections, tunnels, own, ask }: Outbound,
+): Promise<void> {
+  const ip = parseIp(socket.localAddress ?? '') ?? ('127.0.0.1' as IpAddress)
+  using record = connections.open('outbound', { ip: [...own][0] ?? ip, port: socket.remotePort })
+  record.destination = destination
+  const client = socketLeg(socket)
+  const refuse = (refusal: Refusal): void => {
+    record.refusal ??= refusal
+    client.abort(new RefusedError(refusal))
+  }
+
+  if (!view.current().settled) return refuse({ kind: 'not_ready', missing: 'the mesh’s settings' })
+  const route = await findRoute(destination, record)
+  if (route.kind === 'refused') return refuse({ kind: 'route', reason: route.reason })
+
+  let upstream: Upstream
+  try {
+    upstream = await connect(route, client, record, { tunnels, connections })
+  } catch (error) {
+    return refuse(refusalOf(error))
+  }
+  const changed = record.guard(() => stillHolds(upstream, destination))
+  if (changed) {
+    upstream.leg.abort(new RefusedError(changed))
+    return refuse(changed)
+  }
+  record.connected()
+  record.outcome = await pump(client, upstream.leg, record)
+
+  /** Unknown is not unmeshed: an address of the mesh that the view lacks is asked for before it is refused. */
+  async function findRoute(to: OriginalDestination, { signal }: ConnectionRecord): Promise<Route> {
+    const route = resolveRoute(view.current(), to, own)
+    if (route.kind !== 'refused' || route.reason.kind !== 'unknown_in_mesh') return route
+    await ask(to.ip, signal)
+    return resolveRoute(view.current(), to, own)
+  }
+
+  /** Whether the other end is still who it was, and still reached the same way. */
+  function stillHolds({ endpoint, peer }: Upstream, to: OriginalDestination): Refusal | undefined {
+    const picture = view.current()
+    if (!endpoint) {
+      return resolveRoute(picture, to, own).kind === 'passthrough' ? undefined : { kind: 'route_changed' }
+    }
+    if (endpoint.transport === 'own' || !endpoint.workload) return undefined
+    const { uid, identity } = endpoint.workload
+    const now = picture.workloads.get(uid)
+    if (!now?.addresses.includes(endpoint.address.ip)) return { kind: 'peer_gone', identity }
+    const sameTransport = (now.tunnel === 'hbone') === (endpoint.transport === 'hbone')
+    if (!sameTransport) return { kind: 'route_changed' }
+    if (!peer) return undefined
+    if (now.identity.serviceAccount !== peer.identity.serviceAccount) return { kind: 'peer_gone', identity }
+    return stillTrusted(peer, picture.trust) ? undefined : { kind: 'peer_untrusted', identity }
+  }
+}

@@ -1,0 +1,195 @@
+import { networkInterfaces } from 'node:os'
+import { ports } from '#mesh/ports.ts'
+import { type HttpServer, serveHttp } from '#runtime/http.ts'
+import { sleep } from '#runtime/lifetime.ts'
+import type { Log } from '#runtime/log.ts'
+import { Counter, createMetrics } from '#runtime/metrics.ts'
+import { adminRoutes } from './admin.ts'
+import { type Config, ownUid } from './config.ts'
+import { Connections } from './connections/connections.ts'
+import { describeConnection } from './connections/describe.ts'
+import { connectionMetrics } from './connections/metrics.ts'
+import { refusalReason } from './connections/refusal.ts'
+import { authorityClient } from './credentials/authority-client.ts'
+import { Credentials } from './credentials/credentials.ts'
+import { credentialMetrics } from './credentials/metrics.ts'
+import { ControlChannel } from './discovery/control-channel.ts'
+import { Discovery } from './discovery/discovery.ts'
+import { discoveryMetrics } from './discovery/metrics.ts'
+import { listen } from './proxy/accept.ts'
+import { ConnectError } from './proxy/connect-error.ts'
+import { inboundPlaintext, inboundTunnel } from './proxy/inbound.ts'
+import { checkSocketOptions } from './proxy/original-destination.ts'
+import { outbound } from './proxy/outbound.ts'
+import { Readiness } from './readiness.ts'
+import type { ContextSource } from './tunnel/context-source.ts'
+import { http2Layer } from './tunnel/http2-dial.ts'
+import { TunnelPool } from './tunnel/pool.ts'
+import { TunnelServer } from './tunnel/server.ts'
+import { View } from './view/view.ts'
+
+/** A running sidecar. */
+export interface Sidecar {
+  /** Goes on serving until nothing is connected or the deadline is over, then ends. */
+  drain(): Promise<void>
+}
+
+/** Starts a sidecar; rejects with an Error that names what it could not start. */
+export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
+  await checkSocketOptions()
+  const stop = new AbortController()
+  const registry = createMetrics()
+  const own = new Set(config.podIps)
+
+  // What it knows: the mesh as the control plane tells it, and who it is itself.
+  const view = new View({ ownUid: ownUid(config) })
+  const channel = new ControlChannel(config)
+  const { trustDomain } = config.identity
+  const discovery = new Discovery({
+    channel,
+    view,
+    node: { id: ownUid(config), clusterId: config.clusterId },
+    trustDomain,
+    log: log.child({ part: 'discovery' }),
+    metrics: discoveryMetrics(registry),
+  })
+  const credentials = new Credentials({
+    identity: config.identity,
+    sign: authorityClient(channel),
+    log: log.child({ part: 'credentials' }),
+    metrics: credentialMetrics(registry),
+  })
+  const contexts: ContextSource = {
+    certificate: () => credentials.current() ?? fail('no_certificate', 'this sidecar has no certificate yet'),
+    trust: () => view.current().trust ?? fail('no_certificate', 'this sidecar has no trust bundle yet'),
+  }
+
+  // Who is connected, and what is told about it.
+  const metrics = connectionMetrics(registry, () => connections.size)
+  const connections = new Connections({
+    view,
+    connected: metrics.connected,
+    report: (record) => {
+      metrics.report(record)
+      log.info('connection', describeConnection(record))
+    },
+  })
+  const strays = new Counter({
+    name: 'weft_inbound_refused_total',
+    help: 'What was refused before a connection came of it: handshakes, requests that are no CONNECT, strays',
+    labelNames: ['reason'],
+    registers: [registry],
+  })
+
+  // The data path.
+  const tunnels = new TunnelPool(http2Layer(contexts))
+  const loopbacks = hasIpv6(own) ? ['127.0.0.1', '::1'] : ['127.0.0.1']
+  const readiness = new Readiness({ view, credentials, loopbacks })
+  const guarded = (story: Promise<void>): void => {
+    story.catch((error: unknown) => log.error('a connection ended in an unexpected error', { error }))
+  }
+  const tunnelServer = new TunnelServer({
+    contexts,
+    log: log.child({ part: 'tunnel' }),
+    refused: strays,
+    onRequest: (request) => guarded(inboundTunnel(request, { view, connections, own })),
+  })
+  const stray = (error: Error, peer: string): void => {
+    strays.inc({ reason: 'not_redirected' })
+    log.info('a connection was refused', {
+      peer,
+      reason: refusalReason({ kind: 'not_redirected', detail: '' }),
+      error,
+    })
+  }
+  const ask = (ip: Parameters<typeof discovery.ask>[0], signal: AbortSignal) => discovery.ask(ip, signal)
+  const listeners = await Promise.all([
+    ...loopbacks.map((host) =>
+      listen({
+        host,
+        port: ports.outbound,
+        log,
+        onRefused: stray,
+        onAccepted: (accepted) => {
+          if (readiness.takeOutbound(accepted)) return
+          const { socket, destination } = accepted
+          guarded(outbound(socket, destination, { view, connections, tunnels, own, ask }))
+        },
+      }),
+    ),
+    listen({
+      host: '::',
+      port: ports.inbound,
+      log,
+      onRefused: stray,
+      onAccepted: (accepted) => {
+        if (readiness.takeInbound(accepted)) return
+        const { socket, destination, source } = accepted
+        guarded(inboundPlaintext(socket, destination, source, { view, connections, own }))
+      },
+    }),
+  ])
+
+  // A new certificate or bundle: no tunnel of an older one opens another stream.
+  let trust = view.current().trust
+  const renewTunnels = (): void => {
+    if (!credentials.current() || !view.current().trust) return
+    tunnels.retireAll()
+    tunnelServer.refresh().then(
+      () => readiness.listening(),
+      (error: unknown) => log.error('the tunnel listener could not take its certificate', { error }),
+    )
+  }
+  credentials.onRenewed(renewTunnels)
+  view.onChange(() => {
+    if (view.current().trust === trust) return
+    trust = view.current().trust
+    renewTunnels()
+  })
+
+  // What an operator, the kubelet and Prometheus ask.
+  const admin = { view, connections, credentials, readiness, connected: () => discovery.connected, log }
+  const ready = () => {
+    const missing = readiness.missing()
+    return missing === undefined ? { body: 'ready\n' } : { status: 503, body: `waits for ${missing}\n` }
+  }
+  const exposition = async () => ({ type: registry.contentType, body: await registry.metrics() })
+  const endpoints: HttpServer[] = await Promise.all([
+    serveHttp({ host: '127.0.0.1', port: ports.admin, routes: adminRoutes(admin), log }),
+    serveHttp({ host: '::', port: ports.metrics, routes: { 'GET /metrics': exposition }, log }),
+    serveHttp({ host: '::', port: ports.readiness, routes: { 'GET /ready': ready }, log }),
+  ])
+
+  const running = Promise.all([
+    credentials.run(stop.signal),
+    discovery.run(stop.signal),
+    readiness.verifyOutbound(stop.signal),
+  ])
+  log.info('started', { identity: config.identity, podIps: config.podIps })
+
+  return {
+    async drain() {
+      readiness.drain()
+      log.info('draining', { connections: connections.size, deadlineMs: config.drainDeadline })
+      await Promise.race([connections.idle(), sleep(config.drainDeadline)])
+      tunnelServer.close()
+      for (const listener of listeners) listener.close()
+      connections.cutAll({ kind: 'drained' })
+      await Promise.race([connections.idle(), sleep(1_000)])
+      tunnelServer.cut()
+      tunnels.close()
+      stop.abort()
+      await Promise.all(endpoints.map((endpoint) => endpoint.close()))
+      await running
+    },
+  }
+}
+
+function fail(failure: 'no_certificate', message: string): never {
+  throw new ConnectError(failure, message)
+}
+
+function hasIpv6(own: ReadonlySet<string>): boolean {
+  const loopback = (networkInterfaces()['lo'] ?? []).some(({ family }) => family === 'IPv6')
+  return loopback && [...own].some((ip) => ip.includes(':'))
+}

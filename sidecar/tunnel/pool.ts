@@ -1,0 +1,90 @@
+import { formatSpiffeId } from '#mesh/spiffe-id.ts'
+import { streamsPerTunnel } from './http2-settings.ts'
+import type { Tunnel, TunnelLayer, TunnelTarget } from './tunnel.ts'
+
+/** A tunnel that carried nothing for so long is closed, in milliseconds. */
+const idleLimit = 5 * 60_000
+
+/** Tunnels to destinations, shared by the connections that go there. A dial is shared too while it lasts. */
+export class TunnelPool {
+  readonly #layer: TunnelLayer
+  readonly #tunnels = new Map<string, Tunnel[]>()
+  readonly #dials = new Map<string, Promise<Tunnel>>()
+  readonly #closing = new AbortController()
+  /** Counts certificates and bundles: a dial begun under an older one is not kept. */
+  #generation = 0
+
+  constructor(layer: TunnelLayer) {
+    this.#layer = layer
+  }
+
+  /** A tunnel with room for one more stream; rejects with a ConnectError. */
+  async acquire(target: TunnelTarget): Promise<Tunnel> {
+    const key = `${target.ip} ${formatSpiffeId(target.identity)}`
+    const present = this.#tunnels.get(key)?.find(hasRoom)
+    if (present) return present
+    const pending = this.#dials.get(key)
+    if (pending) {
+      const tunnel = await pending
+      return hasRoom(tunnel) ? tunnel : this.acquire(target)
+    }
+    const dial = this.#dial(key, target)
+    this.#dials.set(key, dial)
+    try {
+      return await dial
+    } finally {
+      this.#dials.delete(key)
+    }
+  }
+
+  /** Lets no tunnel open a new stream, since a certificate or the trust bundle changed. Live streams stay. */
+  retireAll(): void {
+    this.#generation += 1
+    for (const tunnels of this.#tunnels.values()) for (const tunnel of tunnels) tunnel.retire()
+  }
+
+  /** Cuts every tunnel and dial. */
+  close(): void {
+    const cause = new Error('the sidecar ends')
+    this.#closing.abort(cause)
+    for (const tunnels of this.#tunnels.values()) for (const tunnel of tunnels) tunnel.destroy(cause)
+  }
+
+  get size(): number {
+    let size = 0
+    for (const tunnels of this.#tunnels.values()) size += tunnels.length
+    return size
+  }
+
+  async #dial(key: string, target: TunnelTarget): Promise<Tunnel> {
+    const generation = this.#generation
+    const tunnel = await this.#layer.dial(target, this.#closing.signal)
+    if (generation !== this.#generation) {
+      tunnel.retire()
+      return this.#dial(key, target)
+    }
+    this.#keep(key, tunnel)
+    return tunnel
+  }
+
+  #keep(key: string, tunnel: Tunnel): void {
+    const tunnels = this.#tunnels.get(key) ?? []
+    this.#tunnels.set(key, [...tunnels, tunnel])
+    let idleSince = Date.now()
+    const timer = setInterval(() => {
+      if (tunnel.streams > 0) idleSince = Date.now()
+      else if (Date.now() - idleSince >= idleLimit) tunnel.retire()
+    }, idleLimit / 10)
+    timer.unref()
+    tunnel.onClosed(() => {
+      clearInterval(timer)
+      const left = (this.#tunnels.get(key) ?? []).filter((other) => other !== tunnel)
+      if (left.length > 0) this.#tunnels.set(key, left)
+      else this.#tunnels.delete(key)
+    })
+  }
+}
+
+function hasRoom(tunnel: Tunnel): boolean {
+  return tunnel.usable && tunnel.streams < streamsPerTunnel
+}

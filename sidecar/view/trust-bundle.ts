@@ -1,0 +1,29 @@
+import { X509Certificate } from 'node:crypto'
+
+/** The roots that peers of one trust domain are verified against. */
+export interface TrustBundle {
+  readonly trustDomain: string
+  /** PEM, one root each. */
+  readonly roots: string[]
+  /** The same, by SHA-256 fingerprint. */
+  readonly byFingerprint: ReadonlyMap<string, X509Certificate>
+  readonly crl: string | undefined
+}
+
+/** Parses concatenated PEM roots; throws an Error that says which one is bad, or that there is none. */
+export function parseTrustBundle(trustDomain: string, pem: string, crl?: string): TrustBundle {
+  const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  if (roots.length === 0) throw new Error(`the trust bundle of ${trustDomain} holds no PEM certificate`)
+  const byFingerprint = new Map<string, X509Certificate>()
+  for (const [i, root] of roots.entries()) {
+    try {
+      const certificate = new X509Certificate(root)
+      byFingerprint.set(certificate.fingerprint256, certificate)
+    } catch (cause) {
+      throw new Error(`certificate ${i + 1} of the trust bundle of ${trustDomain} cannot be parsed`, {
+        cause,
+      })
+    }
+  }
+  return { trustDomain, roots: [...roots], byFingerprint, crl }
+}

@@ -1,0 +1,29 @@
+import { defineConfig } from 'vitest/config'
+
+const scenarios = 'test/scenarios/**/*.test.ts'
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: ['**/node_modules/**', scenarios],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'scenarios',
+          include: [scenarios],
+          // Each file has a mesh of its own; two at a time would fight over the machine and blur what is measured.
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          globalSetup: ['test/scenarios/setup.ts'],
+        },
+      },
+    ],
+  },
+})
