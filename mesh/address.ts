@@ -60,7 +60,7 @@ export function networkOf(text: string): Cidr | undefined {
  * A range of IPv4-mapped addresses is the IPv4 range that it stands for.
  */
 export function cidrFromBytes(bytes: Uint8Array, length: number): Cidr | undefined {
-  const mapped = bytes.length === 16 && isMapped(bytes) && length >= 96
+  const mapped = bytes.length === 16 && isMapped(bytes)
   const network = mapped ? bytes.slice(12) : bytes.slice()
   const bits = mapped ? length - 96 : length
   if (!Number.isInteger(bits) || bits < 0 || bits > network.length * 8) return undefined

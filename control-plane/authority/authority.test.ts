@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority.ts'
-import { day, hour, recordingLog, start, type TestAuthority, testAuthority } from './testing/authority.ts'
-import { temporaryFolder } from './testing/openssl.ts'
+import { day, hour, start, type TestAuthority, testAuthority } from './testing/authority.ts'
+import { recordingLog } from './testing/recording-log.ts'
+import { temporaryFolder } from './testing/temporary-folder.ts'
 
 const year = 365 * day
 

@@ -5,7 +5,7 @@ import { Address, LoadBalancing_HealthPolicy, WorkloadStatus } from '#proto/isti
 import { MeshSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
 import { buildModel } from './build-model.ts'
 import { find, type Model } from './model.ts'
-import { pod, policy, registry, service } from './registry-state.fixture.ts'
+import { pod, policy, registry, service } from './testing/registries.ts'
 import { type TypeUrl, typeUrls } from './type-urls.ts'
 
 const bundle = { trustDomain: 'cluster.local', rootsPem: 'ROOTS' }

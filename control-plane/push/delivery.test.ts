@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { pod, policy, registry, service } from '../model/registry-state.fixture.ts'
+import { pod, policy, registry, service } from '../model/testing/registries.ts'
 import { typeUrls } from '../model/type-urls.ts'
-import { Client, modelOf } from './delivery.fixture.ts'
 import { RequestError } from './request.ts'
 import { encodeResponse } from './response.ts'
+import { Client, modelOf } from './testing/client.ts'
 
 const { settings, secret, authorization, address } = typeUrls
 const frontend = pod('shop/frontend-1', '10.77.0.11')

@@ -2,8 +2,8 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { DeltaDiscoveryRequest } from '#proto/envoy/service/discovery/v3/discovery.ts'
-import { request } from './request.fixture.ts'
 import { parseRequest, RequestError } from './request.ts'
+import { request } from './testing/requests.ts'
 
 describe('parseRequest', () => {
   test('reads a subscription, a resume and an answer', () => {

@@ -46,6 +46,21 @@ describe('Allow', () => {
     ])
   })
 
+  describe('principals by prefix, which is not in the middle', () => {
+    allowRules("{ from: [{ principals: ['cluster.local/*'] }] }", [
+      'frontend   | 8080 | permit by shop/policy 0',
+      'impostor   | 8080 | deny, none of shop/policy',
+      'stranger   | 8080 | deny, none of shop/policy',
+    ])
+  })
+
+  describe('namespaces by prefix and suffix, which are not in the middle', () => {
+    allowRules("{ from: [{ namespaces: ['op*', '*ay-'] }] }", [
+      'frontend   | 8080 | deny, none of shop/policy',
+      'namesake   | 8080 | deny, none of shop/policy',
+    ])
+  })
+
   describe('principals by suffix', () => {
     allowRules("{ from: [{ principals: ['*/sa/frontend'] }] }", [
       'frontend   | 8080 | permit by shop/policy 0',

@@ -35,28 +35,22 @@ function waysPastDeny(by: PolicyRule, facts: ConnectionFacts, policies: Workload
   const rule = policy?.rules[by.rule]
   if (policy === undefined || rule === undefined) return []
   const { port } = facts.destination
-  const except = (exception: Partial<Match>) =>
-    withRules(policies, policy, policy.rules.with(by.rule, narrowed(rule, exception)))
+  const { notField, value, excluded } = describeSource(facts)
+  const replacing = (text: string, replacement: Rule): Change => ({
+    text,
+    policies: withRules(policies, policy, policy.rules.with(by.rule, replacement)),
+  })
+  const elsewhere = narrowed(rule, { notDestinationPorts: [port] })
   const title = formatPolicy(by.policy)
+  const where = `rule ${by.rule} of ${title}`
 
   if (peerAuthenticationOf(by.policy) !== undefined) {
-    const exception = except({ notDestinationPorts: [port] })
-    return [{ text: `write ports: { ${port}: Permissive } in ${title}`, policies: exception }]
+    return [replacing(`write ports: { ${port}: Permissive } in ${title}`, elsewhere)]
   }
-  const source = describeSource(facts)
   return [
-    {
-      text: `add ${source.value} to ${source.notField} in rule ${by.rule} of ${title}`,
-      policies: except(source.excluded),
-    },
-    {
-      text: `add ${port} to notPorts in rule ${by.rule} of ${title}, which spares every source at that port`,
-      policies: except({ notDestinationPorts: [port] }),
-    },
-    {
-      text: `remove rule ${by.rule} of ${title}`,
-      policies: withRules(policies, policy, policy.rules.with(by.rule, nobody)),
-    },
+    replacing(`add ${value} to ${notField} in ${where}`, narrowed(rule, excluded)),
+    replacing(`add ${port} to notPorts in ${where}, which spares every source at that port`, elsewhere),
+    replacing(`remove ${where}`, nobody),
   ]
 }
 
@@ -67,25 +61,8 @@ function waysToAllow(facts: ConnectionFacts, policies: WorkloadPolicies): Change
     const text = `${nearest.steps.join(' and ')} in rule ${nearest.index} of ${formatPolicy(policy.key)}`
     return { text, policies: withRules(policies, policy, policy.rules.with(nearest.index, nearest.rule)) }
   })
-  const enforced = policies.dryRunAllow.map((policy) => ({
-    text: `set dryRun: false in ${formatPolicy(policy.key)}`,
-    policies: { ...policies, allow: [...policies.allow, policy] },
-  }))
-  return [
-    ...widened,
-    ...policies.allow.slice(0, 1).map((policy) => addRule(policy, facts, policies)),
-    ...enforced,
-  ]
-}
-
-function addRule(policy: Authorization, facts: ConnectionFacts, policies: WorkloadPolicies): Change {
-  const { field, value, named } = describeSource(facts)
-  const { port } = facts.destination
-  const rule = narrowed(narrowed(anything, named), { destinationPorts: [port] })
-  return {
-    text: `add a rule to ${formatPolicy(policy.key)}: from ${field} [${value}] to ports [${port}]`,
-    policies: withRules(policies, policy, [...policy.rules, rule]),
-  }
+  const added = policies.allow.slice(0, 1).map((policy) => addRule(policy, facts, policies))
+  return [...widened, ...added, ...policies.dryRunAllow.map((policy) => enforce(policy, policies))]
 }
 
 function waysToRefuse(
@@ -93,32 +70,52 @@ function waysToRefuse(
   facts: ConnectionFacts,
   policies: WorkloadPolicies,
 ): Change[] {
-  const { field, value, named } = describeSource(facts)
-  const removed = policies.allow
-    .filter(({ key }) => key === by?.policy)
-    .map((policy) => ({
-      text: `remove rule ${by?.rule} of ${formatPolicy(policy.key)}`,
-      policies: withRules(
-        policies,
-        policy,
-        policy.rules.filter((_, rule) => rule !== by?.rule),
-      ),
-    }))
-  const enforced = [...policies.dryRunDeny, ...policies.dryRunAllow].map((policy) => ({
-    text: `set dryRun: false in ${formatPolicy(policy.key)}`,
-    policies: {
-      ...policies,
-      [policy.action]: [...policies[policy.action], policy],
-    },
+  const allowing = policies.allow.filter(({ key }) => key === by?.policy)
+  const removed = allowing.map((policy) => ({
+    text: `remove rule ${by!.rule} of ${formatPolicy(policy.key)}`,
+    policies: withRules(policies, policy, policy.rules.with(by!.rule, nobody)),
   }))
-  const denied = {
-    text: `write a Deny AuthorizationPolicy that selects the workload, from ${field} [${value}]`,
-    policies: { ...policies, deny: [...policies.deny, newDeny(narrowed(anything, named))] },
-  }
-  return [...removed, ...enforced, denied]
+  const dryRuns = [...policies.dryRunDeny, ...policies.dryRunAllow]
+  return [...removed, ...dryRuns.map((policy) => enforce(policy, policies)), addDeny(facts, policies)]
 }
 
-const anything: Rule = { clauses: [] }
+function addRule(policy: Authorization, facts: ConnectionFacts, policies: WorkloadPolicies): Change {
+  const { field, value, named } = describeSource(facts)
+  const { port } = facts.destination
+  const rule = narrowed(narrowed(everybody, named), { destinationPorts: [port] })
+  return {
+    text: `add a rule to ${formatPolicy(policy.key)}: from ${field} [${value}] to ports [${port}]`,
+    policies: withRules(policies, policy, [...policy.rules, rule]),
+  }
+}
+
+function addDeny(facts: ConnectionFacts, policies: WorkloadPolicies): Change {
+  const { field, value, named } = describeSource(facts)
+  const policy: Authorization = {
+    key: '',
+    name: '',
+    namespace: '',
+    scope: 'workload',
+    action: 'deny',
+    rules: [narrowed(everybody, named)],
+    dryRun: false,
+  }
+  return {
+    text: `write a Deny AuthorizationPolicy that selects the workload, from ${field} [${value}]`,
+    policies: { ...policies, deny: [...policies.deny, policy] },
+  }
+}
+
+function enforce(policy: Authorization, policies: WorkloadPolicies): Change {
+  return {
+    text: `set dryRun: false in ${formatPolicy(policy.key)}`,
+    policies: { ...policies, [policy.action]: [...policies[policy.action], policy] },
+  }
+}
+
+const everybody: Rule = { clauses: [] }
+// Stands where a rule was removed, so that the others keep their numbers.
+const nobody: Rule = { clauses: [{ matches: [emptyMatch] }] }
 
 /** The rule with one more demand. */
 function narrowed(rule: Rule, demand: Partial<Match>): Rule {
@@ -132,11 +129,6 @@ function withRules(
 ): WorkloadPolicies {
   const replaced = policies[policy.action].map((other) => (other === policy ? { ...policy, rules } : other))
   return { ...policies, [policy.action]: replaced }
-}
-
-function newDeny(rule: Rule): Authorization {
-  const [namespace, name] = ['', '(new)']
-  return { key: name, name, namespace, scope: 'workload', action: 'deny', rules: [rule], dryRun: false }
 }
 
 /** How a policy would single the source out: by its identity, or by its address when it has none. */

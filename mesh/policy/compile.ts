@@ -7,7 +7,7 @@ export interface CompiledPolicies {
   /** By `namespace/name`. */
   readonly authorizations: ReadonlyMap<string, Authorization>
   /** The keys of every policy that holds on a workload, sorted; all of them are in `authorizations`. */
-  policiesFor(workload: PolicyTarget): string[]
+  readonly policiesFor: (workload: PolicyTarget) => string[]
 }
 
 export interface PolicyTarget {

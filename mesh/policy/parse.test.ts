@@ -133,6 +133,10 @@ describe('refused, with what to write instead', () => {
       'selector.matchLabels: is not needed; write the labels directly under selector',
     ],
     [
+      peer('selector: { matchExpressions: [] }, mode: Strict'),
+      'selector.matchExpressions: cannot be used; write labels that must be equal, e.g. { app: backend }',
+    ],
+    [
       peer('selector: { "a b": c }, mode: Strict'),
       'selector.a b: is no label; write for example app, or example.com/app',
     ],

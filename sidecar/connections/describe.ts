@@ -26,6 +26,7 @@ export function describeConnection(record: ConnectionRecord) {
     destinationWorkload: nameOf(record.destinationWorkload),
     security: peer ? 'mutual_tls' : 'none',
     peer: peer && formatSpiffeId(peer),
+    peerSerial: record.peerSerial,
     keyExchange: record.keyExchange,
     plaintextFromMesh: isPlaintextFromMesh(record) || undefined,
     allowedBy,

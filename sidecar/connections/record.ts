@@ -36,6 +36,8 @@ export class ConnectionRecord implements Disposable {
   destinationWorkload: Workload | undefined
   /** The identity that the other end proved; undefined without mutual TLS. */
   peer: SpiffeId | undefined
+  /** The serial of the certificate that it proved it with. */
+  peerSerial: string | undefined
   keyExchange: string | undefined
   allowedBy: PolicyRule | undefined
   /** Dry-run policies that would have denied it. */

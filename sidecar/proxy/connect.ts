@@ -82,6 +82,7 @@ async function throughTunnel(
     })
     if (answer.kind === 'connected') {
       record.peer = tunnel.peer.identity
+      record.peerSerial = tunnel.peer.serial
       record.keyExchange = tunnel.keyExchange
       return { leg, endpoint, peer: tunnel.peer }
     }

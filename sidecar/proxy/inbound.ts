@@ -31,6 +31,7 @@ export interface Inbound {
 export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): Promise<void> {
   using record = inbound.connections.open('inbound', { ip: request.peerIp })
   record.peer = request.peer.identity
+  record.peerSerial = request.peer.serial
   const refuse = (refusal: Refusal, status: 400 | 401 | 503): void => {
     record.refusal ??= refusal
     request.reject(status)

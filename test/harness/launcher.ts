@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, chownSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Ground } from './ground.ts'
@@ -25,22 +25,28 @@ export interface Finished extends Exit {
  */
 export class Launcher {
   readonly #ground: Ground
-  readonly #checkout: string
   readonly #node: string
 
   constructor(ground: Ground) {
     this.#ground = ground
-    this.#checkout = join(ground.directory, 'checkout')
     this.#node = join(ground.directory, 'node')
-    mkdirSync(this.#checkout)
     closeSync(openSync(this.#node, 'w'))
+  }
+
+  /** Rejects, with the remedy, when files of the checkout are closed to the users that the mesh runs as. */
+  async check(standing: Standing): Promise<void> {
+    const files = ['package.json', 'mesh/ports.ts', 'node_modules/koffi/package.json']
+    const command = ['sh', '-c', files.map((file) => `test -r ${shown}/${file}`).join(' && ')]
+    const { code } = await this.finish({ name: 'a look at the checkout', standing, command })
+    if (code === 0) return
+    throw new Error(`uid ${standing.uid} may not read the checkout's files: chmod -R go+rX ${checkout}`)
   }
 
   async start({ name, standing, command, env = {}, cwd }: Command): Promise<RunningProcess> {
     return await RunningProcess.start(this.#ground, {
       name,
       command: [...this.#inside(standing, cwd), ...command.map((word) => this.path(word))],
-      env: { ...inherited(), ...env },
+      env: { ...inherited(), NODE_COMPILE_CACHE: compileCache(standing.uid), ...env },
     })
   }
 
@@ -62,30 +68,37 @@ export class Launcher {
   /** Where a process of the mesh finds `node`, or a path that begins with `/checkout/`. */
   path(word: string): string {
     if (word === 'node') return this.#node
-    return word.startsWith('/checkout/') ? join(this.#checkout, relative('/checkout', word)) : word
+    return word.startsWith('/checkout/') ? join(shown, relative('/checkout', word)) : word
   }
 
   #inside({ namespace, uid }: Standing, cwd = '/'): string[] {
     const enter = ['nsenter', `--net=/run/netns/${namespace}`, '--', 'unshare', '--mount', '--']
-    const show = 'mount --rbind "$1" "$2"; mount --bind "$3" "$4"; cd "$5"; shift 5; exec "$@"'
-    const places = [checkout, this.#checkout, process.execPath, this.#node, cwd]
+    const show = 'mount --bind "$1" "$2"; mount --rbind "$3" "$4"; cd "$5"; shift 5; exec "$@"'
+    const places = [process.execPath, this.#node, checkout, shown, cwd]
     // --pdeathsig: should this process be killed, its children go with it.
-    const user = [
-      'setpriv',
-      '--reuid',
-      `${uid}`,
-      '--regid',
-      `${uid}`,
-      '--clear-groups',
-      '--pdeathsig',
-      'KILL',
-    ]
+    const user = ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--pdeathsig=KILL']
     const drop = uid === 0 ? [] : ['--inh-caps=-all', '--bounding-set=-all', '--no-new-privs']
     return [...enter, 'sh', '-ec', show, 'sh', ...places, ...user, ...drop, '--']
   }
 }
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '')
+
+// A directory that every Linux has, so that paths are the same in every mesh and compiled code is found again.
+const shown = '/mnt'
+
+/** Compiled once, a sidecar starts in half the time. Each user trusts only what it wrote itself. */
+function compileCache(uid: number): string {
+  const directory = join('node_modules/.cache/weft', `${uid}`)
+  try {
+    mkdirSync(join(checkout, directory), { recursive: true })
+    chmodSync(join(checkout, directory), 0o700)
+    chownSync(join(checkout, directory), uid, uid)
+  } catch {
+    // A checkout that cannot be written is compiled anew each time.
+  }
+  return join(shown, directory)
+}
 
 /** Nothing of this process's own settings reaches the mesh, apart from what finding commands needs. */
 function inherited(): NodeJS.ProcessEnv {

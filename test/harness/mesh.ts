@@ -76,7 +76,7 @@ export async function startMesh(options: MeshOptions = {}): Promise<Mesh> {
       options,
       await network.attach('control-plane', [parseIp(plan.controlPlane)!]),
     )
-    if (options.controlPlane !== false) await mesh.controlPlane.start()
+    await mesh.start()
     return mesh
   } catch (error) {
     ground.clear()
@@ -99,7 +99,7 @@ export class Mesh implements AsyncDisposable {
   #services = 0
   #pods = 0
 
-  /** Use `startMesh`. */
+  /** Use `startMesh`, which makes and starts one. */
   constructor(ground: Ground, network: Network, options: MeshOptions, controlPlaneNamespace: string) {
     this.network = network
     this.#ground = ground
@@ -115,6 +115,13 @@ export class Mesh implements AsyncDisposable {
       directory: ground.directory,
       env: options.controlPlane || {},
     })
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([
+      this.#launcher.check({ ...this.network.node, uid: sidecarUid }),
+      this.#options.controlPlane !== false && this.controlPlane.start(),
+    ])
   }
 
   /** Makes a pod, and for a meshed one waits until its sidecar is ready. Its service account and label `app` are its name. */
@@ -220,6 +227,8 @@ export class Mesh implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const crashes = [...this.#sidecars, ...this.controlPlane.processes].flatMap(({ crash }) => crash ?? [])
     for (const workload of this.#workloads) workload.closeServers()
+    this.#sidecars.length = 0
+    this.controlPlane.processes.length = 0
     await this.#ground.end()
     if (crashes.length > 0) throw new Error(crashes.join('\n'))
   }

@@ -41,6 +41,7 @@ const retry = 'cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c'
 function parseServerHello(body: Buffer): ServerHello | undefined {
   if (body.length < 40 || body.toString('hex', 2, 34) === retry) return undefined
   const afterSession = 35 + body[34]!
+  if (body.length < afterSession + 5) return undefined
   const cipher = body.readUInt16BE(afterSession)
   return { cipher, group: keyShareGroup(body.subarray(afterSession + 5)) }
 }

@@ -1,10 +1,10 @@
-import { generateKeyPairSync } from 'node:crypto'
-import { createLog, type Log } from '#runtime/log.ts'
+import type { Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import type { RegistryState } from '../../model/registry-state.ts'
 import { parseRegistry } from '../../watch/file/parse.ts'
 import { type Authority, createAuthority } from '../authority.ts'
-import { temporaryFolder } from './openssl.ts'
+import { recordingLog } from './recording-log.ts'
+import { temporaryFolder } from './temporary-folder.ts'
 
 export const hour = 3_600_000
 export const day = 24 * hour
@@ -44,18 +44,9 @@ export async function testAuthority(
   return { authority, stateDir: folder.path, clock, metrics, records, log, [Symbol.dispose]: dispose }
 }
 
-export function recordingLog(): { readonly log: Log; readonly records: Record<string, unknown>[] } {
-  const records: Record<string, unknown>[] = []
-  const write = (line: string) => void records.push(JSON.parse(line) as Record<string, unknown>)
-  return { log: createLog({ component: 'test', level: 'debug', write }), records }
-}
-
+/** The state that a registry file of this text holds. */
 export function registry(yaml: string): RegistryState {
   const parsed = parseRegistry(yaml)
   if ('problems' in parsed) throw new Error(JSON.stringify(parsed.problems))
   return parsed.state
-}
-
-export function newKey() {
-  return generateKeyPairSync('ec', { namedCurve: 'P-256' })
 }

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { temporaryFolder } from './temporary-folder.ts'
 
 /** Whether the machine has the openssl command; the suite's set-up installs it. */
 export const hasOpenssl = spawnSync('openssl', ['version']).status === 0
@@ -17,7 +17,4 @@ export function openssl(args: readonly string[], files: Readonly<Record<string, 
   })
 }
 
-export function temporaryFolder(): { readonly path: string } & Disposable {
-  const path = mkdtempSync(join(tmpdir(), 'weft-test-'))
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
-}
+export { temporaryFolder }

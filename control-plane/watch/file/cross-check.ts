@@ -95,5 +95,5 @@ function portProblems({ path, value: { ports } }: Located<RegistryService>): Pro
     const message = `${targetPort} is a port of the mesh itself: write the one that the application listens on`
     return forbiddenAuthorityPorts.has(targetPort) ? [{ path: at(i, 'targetPort'), message }] : []
   })
-  return [...duplicates(used), ...unnamed, ...reserved]
+  return [...unnamed, ...duplicates(used), ...reserved]
 }

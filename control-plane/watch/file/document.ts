@@ -42,7 +42,8 @@ function read(text: string): ReadDocument {
   const parsed = parseDocument(text, {
     lineCounter: lines,
     prettyErrors: false,
-    logLevel: 'silent',
+    // Not silent: that would also pass over a second document.
+    logLevel: 'error',
     // 80 and "80" are one key once they are plain values.
     uniqueKeys: (a, b) => isScalar(a) && isScalar(b) && String(a.value) === String(b.value),
   })

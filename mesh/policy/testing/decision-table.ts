@@ -59,6 +59,7 @@ const sources: Readonly<Record<string, string>> = {
   namesake: '10.77.0.31 cluster.local/ns/pay-eu/sa/frontend',
   monitor: '10.77.0.41 cluster.local/ns/monitoring/sa/prometheus',
   stranger: '10.99.0.1 other.example/ns/shop/sa/frontend',
+  impostor: '10.99.0.2 not-cluster.local/ns/shop-eu/sa/frontend',
   plaintext: '10.77.0.11',
   neighbour: '10.77.0.16',
   outside: '192.0.2.9',

@@ -1,6 +1,6 @@
 import { parseCidr, parseIp } from '#mesh/address.ts'
 import type { AuthorizationPolicy } from '#mesh/policy/documents.ts'
-import type { RegistryMesh, RegistryService, RegistryState, RegistryWorkload } from './registry-state.ts'
+import type { RegistryMesh, RegistryService, RegistryState, RegistryWorkload } from '../registry-state.ts'
 
 /** A registry for tests, empty but for what is given. */
 export function registry(

@@ -1,11 +1,11 @@
-import { buildModel } from '../model/build-model.ts'
-import { diff } from '../model/diff.ts'
-import type { Model } from '../model/model.ts'
-import type { RegistryState } from '../model/registry-state.ts'
-import { publishedTypes } from '../model/type-urls.ts'
-import { Delivery } from './delivery.ts'
-import type { DiscoveryRequest } from './request.ts'
-import type { DiscoveryResponse } from './response.ts'
+import { buildModel } from '../../model/build-model.ts'
+import { diff } from '../../model/diff.ts'
+import type { Model } from '../../model/model.ts'
+import type { RegistryState } from '../../model/registry-state.ts'
+import { publishedTypes } from '../../model/type-urls.ts'
+import { Delivery } from '../delivery.ts'
+import type { DiscoveryRequest } from '../request.ts'
+import type { DiscoveryResponse } from '../response.ts'
 
 export function modelOf(state: RegistryState): Model {
   return buildModel(state, { trustDomain: state.mesh.trustDomain, rootsPem: 'ROOTS' })

@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest'
+import { RateLimit } from './rate-limit.ts'
+
+function limited(options: { burst: number; perSecond: number }) {
+  const clock = { now: 0 }
+  const limit = new RateLimit({ ...options, now: () => clock.now })
+  const taken = (key: string, tries: number) =>
+    Array.from({ length: tries }, () => limit.take(key)).filter(Boolean).length
+  return { clock, taken }
+}
+
+test('a burst passes, what follows waits for its rate', () => {
+  const { clock, taken } = limited({ burst: 5, perSecond: 2 })
+  expect(taken('a', 10)).toBe(5)
+  clock.now += 1_000
+  expect(taken('a', 10)).toBe(2)
+  clock.now += 250
+  expect(taken('a', 10)).toBe(0)
+  clock.now += 250
+  expect(taken('a', 10)).toBe(1)
+})
+
+test('one key takes nothing from another', () => {
+  const { taken } = limited({ burst: 5, perSecond: 1 })
+  expect(taken('a', 10)).toBe(5)
+  expect(taken('b', 10)).toBe(5)
+})
+
+test('a bucket never holds more than its burst', () => {
+  const { clock, taken } = limited({ burst: 5, perSecond: 1 })
+  taken('a', 5)
+  clock.now += 3_600_000
+  expect(taken('a', 10)).toBe(5)
+})
+
+test('a clock that is set back gives nothing and takes nothing', () => {
+  const { clock, taken } = limited({ burst: 5, perSecond: 1 })
+  expect(taken('a', 3)).toBe(3)
+  clock.now -= 60_000
+  expect(taken('a', 10)).toBe(2)
+})
+
+test('many keys that come once do not stay', () => {
+  const { clock, taken } = limited({ burst: 2, perSecond: 1 })
+  taken('busy', 2)
+  for (let i = 0; i < 30_000; i++) {
+    clock.now += 1
+    taken(`key ${i}`, 1)
+  }
+  expect(taken('busy', 3)).toBe(2)
+})

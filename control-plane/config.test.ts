@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { EnvironmentError } from '#runtime/env.ts'
+import { readConfig } from './config.ts'
+
+test('needs a registry and a state directory; the rest has defaults', () => {
+  expect(readConfig({ WEFT_REGISTRY: 'mesh.yaml', WEFT_STATE_DIR: '/var/lib/weft' })).toEqual({
+    registryFile: 'mesh.yaml',
+    stateDir: '/var/lib/weft',
+    listen: { host: '0.0.0.0', port: 15012 },
+    metricsListen: { host: '127.0.0.1', port: 15014 },
+    certificateLifetime: 86_400_000,
+    namespace: 'weft-system',
+    checkTokenAddress: true,
+    logLevel: 'info',
+  })
+})
+
+test('names every problem at once', () => {
+  const read = () => readConfig({ WEFT_LISTEN: 'nowhere', WEFT_CERTIFICATE_LIFETIME: 'a day' })
+  expect(read).toThrow(EnvironmentError)
+  for (const name of ['WEFT_REGISTRY', 'WEFT_STATE_DIR', 'WEFT_LISTEN', 'WEFT_CERTIFICATE_LIFETIME']) {
+    expect(read).toThrow(name)
+  }
+})
