@@ -24,10 +24,10 @@ export const story: readonly Chapter[] = [
       const response = await frontend.http(`http://${service.ip}/${marker}`)
       expect('the status', response.status, 200)
       const seen = await inboundOf(backend, 'frontend by virtual IP', byFrontend)
-      expect('its security', seen['security'], 'mutual_tls')
+      expect('its security', seen.security, 'mutual_tls')
       return [
         `${frontend.ip} -> ${service.ip}:80 -> ${backend.ip}:8080`,
-        `backend's sidecar saw ${seen['peer']}`,
+        `backend's sidecar saw ${seen.peer}`,
       ]
     },
   },
@@ -38,8 +38,8 @@ export const story: readonly Chapter[] = [
       const response = await frontend.http(`http://${backend.ip}:8080/${marker}`)
       expect('the status', response.status, 200)
       const seen = await inboundOf(backend, 'frontend by pod IP', byFrontend, before)
-      expect('its security', seen['security'], 'mutual_tls')
-      return [`${frontend.ip} -> ${backend.ip}:8080`, `backend's sidecar saw ${seen['peer']}`]
+      expect('its security', seen.security, 'mutual_tls')
+      return [`${frontend.ip} -> ${backend.ip}:8080`, `backend's sidecar saw ${seen.peer}`]
     },
   },
   {
@@ -76,11 +76,9 @@ export const story: readonly Chapter[] = [
     title: 'a workload that no policy allows is refused, and told why',
     async tell({ visitor, backend, service }) {
       const how = await expectRefused('visitor', () => visitor.http(`http://${service.ip}/`))
-      const seen = await inboundOf(backend, 'visitor', (record) =>
-        `${record['peer']}`.endsWith('/sa/visitor'),
-      )
-      expect('the reason', seen['reason'], 'no_allow_matched')
-      return [`visitor: ${how}`, `backend's sidecar: ${seen['peer']}: ${seen['detail']}`]
+      const seen = await inboundOf(backend, 'visitor', ({ peer }) => peer.endsWith('/sa/visitor'))
+      expect('the reason', seen.reason, 'no_allow_matched')
+      return [`visitor: ${how}`, `backend's sidecar: ${seen.peer}: ${seen.detail}`]
     },
   },
   {
@@ -95,12 +93,12 @@ export const story: readonly Chapter[] = [
       const { how, at } = await goes.ended()
       expect('how catalog was cut', how, 'reset')
       expect('cut within a second', at - changed < 1_000, true)
-      const seen = await inboundOf(backend, 'catalog', (record) => record['outcome'] === 'cut', before)
+      const seen = await inboundOf(backend, 'catalog', ({ outcome }) => outcome === 'cut', before)
       await stays.more(10)
       const { count } = stays
       stays.socket.destroy()
       return [
-        `catalog was cut ${(at - changed).toFixed(0)} ms after the file changed: ${seen['detail']}`,
+        `catalog was cut ${(at - changed).toFixed(0)} ms after the file changed: ${seen.detail}`,
         `frontend read ${count} numbered lines on, each with its checksum, none lost`,
       ]
     },
@@ -123,12 +121,12 @@ export const story: readonly Chapter[] = [
       const seen = await inboundOf(
         catalog,
         'outsider refused',
-        (record) => record['outcome'] === 'refused',
+        ({ outcome }) => outcome === 'refused',
         before,
       )
       strict.remove()
       await until('permissive to be back', async () => (await outsider.http(url)).status === 200)
-      return ['permissive: 200', `strict: ${how}; ${seen['detail']}`]
+      return ['permissive: 200', `strict: ${how}; ${seen.detail}`]
     },
   },
   {
@@ -163,61 +161,85 @@ export const story: readonly Chapter[] = [
       const stream = new Ticks(await frontend.connect(`${backend.ip}:9000`))
       await stream.more()
       const serialBefore = await serialOf(frontend)
-      let requests = 0
-      let renewed = false
-      let after = 0
-      const load = (async () => {
-        while (!renewed || after < 10) {
+      const load = { requests: 0, left: Number.POSITIVE_INFINITY }
+      const loading = (async () => {
+        for (; load.left > 0; load.left--) {
           const { status } = await frontend.http(`http://${backend.ip}:8080/`)
           expect('the status under load', status, 200)
-          requests += 1
-          if (renewed) after += 1
+          load.requests += 1
         }
       })()
-      await Promise.race([sleep(200), load])
+      await Promise.race([sleep(200), loading])
       const before = backend.sidecar.accessLog().length
       await Promise.all([
         frontend.sidecar.admin('POST /certificate/renew'),
         backend.sidecar.admin('POST /certificate/renew'),
       ])
-      renewed = true
-      await load
+      load.left = 10
+      await loading
       const serial = await serialOf(frontend)
       expect('the serial being another one', serial !== serialBefore, true)
       const seen = await inboundOf(
         backend,
         'the new certificate',
-        (record) => record['peerSerial'] === serial,
+        ({ peerSerial }) => peerSerial === serial,
         before,
       )
       await stream.more(5)
       const { count } = stream
       stream.socket.destroy()
       return [
-        `${requests} requests around the renewal, none failed; a stream from before read on to line ${count}`,
-        `before ${serialBefore}, then backend's sidecar saw ${seen['peerSerial']}`,
+        `${load.requests} requests around the renewal, none failed; a stream from before read on to line ${count}`,
+        `before ${serialBefore}, then backend's sidecar saw ${seen.peerSerial}`,
       ]
     },
   },
 ]
 
-function byFrontend(record: AccessRecord): boolean {
-  return `${record['peer']}`.endsWith('/sa/frontend')
+/** What an access record says, as text. */
+interface Seen {
+  readonly peer: string
+  readonly peerSerial: string
+  readonly security: string
+  readonly outcome: string
+  readonly reason: string
+  readonly detail: string
+}
+
+function byFrontend({ peer }: Seen): boolean {
+  return peer.endsWith('/sa/frontend')
 }
 
 /** The first fitting inbound record after the ones that were there `before`. */
 function inboundOf(
   workload: Workload,
   what: string,
-  fits: (record: AccessRecord) => boolean,
+  fits: (seen: Seen) => boolean,
   before = 0,
-): Promise<AccessRecord> {
+): Promise<Seen> {
   return until(`${workload.name}'s access log to show ${what}`, () =>
     workload.sidecar
       .accessLog()
       .slice(before)
-      .find((record) => record['direction'] === 'inbound' && fits(record)),
+      .filter((record) => record['direction'] === 'inbound')
+      .map(seenIn)
+      .find(fits),
   )
+}
+
+function seenIn(record: AccessRecord): Seen {
+  const text = (name: keyof Seen) => {
+    const value = record[name]
+    return typeof value === 'string' ? value : ''
+  }
+  return {
+    peer: text('peer'),
+    peerSerial: text('peerSerial'),
+    security: text('security'),
+    outcome: text('outcome'),
+    reason: text('reason'),
+    detail: text('detail'),
+  }
 }
 
 async function serialOf(workload: Workload): Promise<string> {

@@ -38,10 +38,15 @@ export class Connections {
 
   open(direction: Direction, source: Omit<ConnectionRecord['source'], 'workload'>): ConnectionRecord {
     const workload = this.#options.view.current().workloadAt(source.ip)
-    const record = new ConnectionRecord(this.#nextId++, direction, { ...source, workload }, {
-      connected: this.#options.connected,
-      disposed: (done) => this.#close(done),
-    })
+    const record = new ConnectionRecord(
+      this.#nextId++,
+      direction,
+      { ...source, workload },
+      {
+        connected: this.#options.connected,
+        disposed: (done) => this.#close(done),
+      },
+    )
     this.#live.set(record.id, record)
     return record
   }

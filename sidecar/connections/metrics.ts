@@ -58,11 +58,11 @@ export function connectionMetrics(registry: Registry, live: () => number) {
   })
 
   return {
-    connected(record: ConnectionRecord): void {
+    connected: (record: ConnectionRecord): void => {
       opened.inc(tcpLabelsOf(record))
       connect.observe({ direction: record.direction }, (record.connectMs ?? 0) / 1_000)
     },
-    report(record: ConnectionRecord): void {
+    report: (record: ConnectionRecord): void => {
       const { direction, carried, connectMs, refusal } = record
       if (connectMs !== undefined) {
         const labels = tcpLabelsOf(record)

@@ -1,13 +1,18 @@
 import type { Socket } from 'node:net'
+import { watchHalfClosed } from './half-closed.ts'
 import type { Leg } from './leg.ts'
 import { streamLeg } from './stream-leg.ts'
 
 /** A TCP connection as a Leg. The socket must allow half-open connections. */
 export function socketLeg(socket: Socket): Leg {
-  return streamLeg(socket, {
+  const leg = streamLeg(socket, {
     reset: () => {
       if (!socket.destroyed) socket.resetAndDestroy()
     },
     wasAborted: () => false,
   })
+  socket.once('end', () => {
+    watchHalfClosed(socket, () => leg.abort(new Error('the peer reset the connection after its FIN')))
+  })
+  return leg
 }
