@@ -1,4 +1,4 @@
-import { Environment, type HostPort } from '#runtime/env.ts'
+import { Environment, type HostPort, parseDuration } from '#runtime/env.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
 
 export interface ControlPlaneConfig {
@@ -23,11 +23,19 @@ const day = 86_400_000
 export function readConfig(variables: Readonly<Record<string, string | undefined>>): ControlPlaneConfig {
   const env = new Environment(variables)
   const config: ControlPlaneConfig = {
-    registryFile: env.string('WEFT_REGISTRY'),
-    stateDir: env.string('WEFT_STATE_DIR'),
+    registryFile: env.parsed('WEFT_REGISTRY', String, 'the path of the registry file', { empty: '' }),
+    stateDir: env.parsed('WEFT_STATE_DIR', String, 'the folder for keys and tokens', { empty: '' }),
     listen: env.address('WEFT_LISTEN', { default: '0.0.0.0:15012' }),
     metricsListen: env.address('WEFT_METRICS_LISTEN', { default: '127.0.0.1:15014' }),
-    certificateLifetime: env.duration('WEFT_CERTIFICATE_LIFETIME', { default: day }),
+    certificateLifetime: env.parsed(
+      'WEFT_CERTIFICATE_LIFETIME',
+      parseLifetime,
+      'a duration from 10s to 8760h',
+      {
+        default: day,
+        empty: day,
+      },
+    ),
     namespace: env.string('WEFT_NAMESPACE', { default: 'weft-system' }),
     // Off only where the network hides the addresses of pods from the control plane.
     checkTokenAddress:
@@ -36,4 +44,11 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   }
   env.done()
   return config
+}
+
+function parseLifetime(text: string): number | undefined {
+  const milliseconds = parseDuration(text)
+  return milliseconds !== undefined && milliseconds >= 10_000 && milliseconds <= 365 * day
+    ? milliseconds
+    : undefined
 }

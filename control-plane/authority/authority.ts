@@ -71,7 +71,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   return {
     trustBundle: bundle,
     serving: serving.certificate,
-    renew: () => renewals.run(),
+    renew: async () => void (await renewals.run()),
     close: () => renewals.close(),
     certificateService: (verifier) =>
       certificateService({

@@ -1,3 +1,4 @@
+import { Backoff } from '#runtime/backoff.ts'
 import type { Log } from '#runtime/log.ts'
 
 /** Something of the authority's own that ends one day and can be replaced before. */
@@ -17,23 +18,25 @@ export interface RenewalsOptions {
 }
 
 /** Milliseconds between looks. A timer cannot wait for months, and a clock that is set forward must be noticed. */
-const longestWait = 60_000
-const shortestWait = 1_000
+const wait = { minimum: 1_000, maximum: 60_000 }
 
 /** Renews each thing when it is due, in the given order; what fails keeps its old state and is tried again. */
 export class Renewals {
   readonly #things: readonly Renewable[]
   readonly #options: RenewalsOptions
+  readonly #backoff = new Backoff(wait)
   #timer: NodeJS.Timeout | undefined
 
   constructor(things: readonly Renewable[], options: RenewalsOptions) {
     this.#things = things
     this.#options = options
-    this.#schedule()
+    this.#schedule(this.#untilDue())
   }
 
-  async run(): Promise<void> {
+  /** False when something could not be renewed. */
+  async run(): Promise<boolean> {
     const { log, now, renewed } = this.#options
+    let succeeded = true
     for (const thing of this.#things.filter((each) => each.renewAt <= now())) {
       try {
         await thing.renew(now())
@@ -41,8 +44,10 @@ export class Renewals {
         renewed()
       } catch (error) {
         log.error('could not be renewed; the old one stays', { what: thing.label, error })
+        succeeded = false
       }
     }
+    return succeeded
   }
 
   close(): void {
@@ -50,13 +55,17 @@ export class Renewals {
     this.#timer = undefined
   }
 
-  #schedule(): void {
-    const next = Math.min(...this.#things.map((thing) => thing.renewAt)) - this.#options.now()
-    const wait = Math.max(shortestWait, Math.min(longestWait, next))
+  #schedule(milliseconds: number): void {
     const run = async () => {
-      await this.run()
-      if (this.#timer) this.#schedule()
+      const succeeded = await this.run()
+      if (succeeded) this.#backoff.reset()
+      if (this.#timer) this.#schedule(succeeded ? this.#untilDue() : this.#backoff.next())
     }
-    this.#timer = setTimeout(() => void run(), wait).unref()
+    this.#timer = setTimeout(() => void run(), milliseconds).unref()
+  }
+
+  #untilDue(): number {
+    const due = Math.min(...this.#things.map((thing) => thing.renewAt)) - this.#options.now()
+    return Math.max(wait.minimum, Math.min(wait.maximum, due))
   }
 }

@@ -80,7 +80,7 @@ function nestedMetadata(depth: number): Uint8Array {
       size += part.length
     }
   }
-  const value = Uint8Array.from(parts.reverse().flat())
+  const value = Uint8Array.from(parts.toReversed().flat())
   const entry = new BinaryWriter().tag(1, WireType.LengthDelimited).string('k')
   entry.tag(2, WireType.LengthDelimited).bytes(value)
   const metadata = new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(entry.finish())

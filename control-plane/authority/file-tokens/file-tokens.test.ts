@@ -1,5 +1,5 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { decodeJwt, SignJWT } from 'jose'
@@ -126,11 +126,30 @@ describe('the token of a workload', () => {
     again.close()
   })
 
-  test('that cannot be written is told, and the next look tries again', async () => {
+  test('that cannot be written is told, keeps no other from its own, and is tried again', async () => {
+    using mesh = await world({ yaml: 'mesh: { networks: [10.77.0.0/16] }' })
+    const obstacle = join(mesh.stateDir, 'tokens/shop/frontend-1')
+    await mkdir(obstacle, { recursive: true })
+    await mesh.tokens.update(registry(both))
+    expect(mesh.records).toContainEqual(
+      expect.objectContaining({
+        level: 'error',
+        file: 'tokens/shop/frontend-1',
+        error: expect.stringContaining('EISDIR'),
+      }),
+    )
+    expect(await mesh.read('shop/backend-1')).toMatch(/^ey/)
+    await rm(obstacle, { recursive: true })
+    await mesh.tokens.renew()
+    expect(await mesh.read('shop/frontend-1')).toMatch(/^ey/)
+  })
+
+  test('under a folder that cannot be made is told', async () => {
     using mesh = await world({ yaml: 'mesh: { networks: [10.77.0.0/16] }' })
     await writeFile(join(mesh.stateDir, 'tokens'), 'a file where the folder should be')
     await mesh.tokens.update(registry(both))
-    expect(mesh.records).toContainEqual(expect.objectContaining({ message: 'tokens could not be written' }))
+    const told = mesh.records.filter(({ message }) => message === 'a token could not be written or removed')
+    expect(told.map(({ file }) => file)).toEqual(['tokens/shop/frontend-1', 'tokens/shop/backend-1'])
   })
 })
 

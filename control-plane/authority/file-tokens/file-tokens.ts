@@ -57,9 +57,9 @@ export class FileTokens implements TokenVerifier {
   renew(): Promise<void> {
     this.#updating = this.#updating.then(async () => {
       const callers = [...this.#workloads.values()].map(callerOf)
-      await this.#files.update(callers, this.#now()).catch((error: unknown) => {
-        this.#options.log.error('tokens could not be written', { folder: this.#options.stateDir, error })
-      })
+      const failures = await this.#files.update(callers, this.#now()).catch((error: unknown) => [{ error }])
+      for (const failure of failures)
+        this.#options.log.error('a token could not be written or removed', { ...failure })
     })
     return this.#updating
   }

@@ -12,6 +12,11 @@ interface Written {
   readonly renewAt: number
 }
 
+export interface Failure {
+  readonly file: string
+  readonly error: unknown
+}
+
 /** The files `tokens/<namespace>/<pod>`: each pod's token, as Kubernetes would mount it. */
 export class TokenFiles {
   readonly #state: StateDirectory
@@ -23,29 +28,43 @@ export class TokenFiles {
     this.#key = key
   }
 
-  /** Writes what is new, changed or at half of its life, and removes every file that belongs to none of the callers. */
-  async update(callers: readonly Caller[], now: number): Promise<void> {
+  /**
+   * Writes what is new, changed or at half of its life, and removes every file that belongs to none of the callers.
+   * Answers what failed: one file that cannot be written keeps no other pod from its token.
+   */
+  async update(callers: readonly Caller[], now: number): Promise<Failure[]> {
     const wanted = new Map(callers.map((caller) => [`${caller.namespace}/${caller.podName}`, caller]))
-    await this.#removeOthers(wanted)
+    const failures: Failure[] = []
+    const attempt = (path: string, action: Promise<void>) =>
+      action.catch((error: unknown) => void failures.push({ file: `${folder}/${path}`, error }))
+    for (const path of await this.#others(wanted)) await attempt(path, this.#remove(path))
     for (const [path, caller] of wanted) {
       const written = this.#written.get(path)
       if (written && written.renewAt > now && sameCaller(written.caller, caller)) continue
-      const token = await signToken(caller, this.#key, now, now + tokenLifetime)
-      await this.#state.write(`${folder}/${path}`, token, 0o644, { durable: false })
-      this.#written.set(path, { caller, renewAt: now + tokenLifetime / 2 })
+      await attempt(path, this.#write(path, caller, now))
     }
+    return failures
+  }
+
+  async #write(path: string, caller: Caller, now: number): Promise<void> {
+    const token = await signToken(caller, this.#key, now, now + tokenLifetime)
+    await this.#state.write(`${folder}/${path}`, token, 0o644, { durable: false })
+    this.#written.set(path, { caller, renewAt: now + tokenLifetime / 2 })
   }
 
   /** Asks the disk and not its own memory, so that files of an earlier process go too. */
-  async #removeOthers(wanted: ReadonlyMap<string, Caller>): Promise<void> {
+  async #others(wanted: ReadonlyMap<string, Caller>): Promise<string[]> {
     const namespaces = new Set([...wanted.values()].map((caller) => caller.namespace))
+    const others: string[] = []
     for (const namespace of await this.#state.list(folder)) {
-      if (!namespaces.has(namespace)) await this.#remove(namespace)
-      for (const name of await this.#state.list(`${folder}/${namespace}`)) {
-        if (!wanted.has(`${namespace}/${name}`)) await this.#remove(`${namespace}/${name}`)
+      if (!namespaces.has(namespace)) others.push(namespace)
+      else {
+        const paths = (await this.#state.list(`${folder}/${namespace}`)).map((name) => `${namespace}/${name}`)
+        others.push(...paths.filter((path) => !wanted.has(path)))
       }
     }
     for (const path of this.#written.keys()) if (!wanted.has(path)) this.#written.delete(path)
+    return others
   }
 
   async #remove(path: string): Promise<void> {

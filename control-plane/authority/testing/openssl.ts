@@ -16,5 +16,3 @@ export function openssl(args: readonly string[], files: Readonly<Record<string, 
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
-
-export { temporaryFolder }

@@ -24,7 +24,8 @@ export async function* changes(
   using folder = new Folder(dirname(path), () => debounce.start())
   const timer = setInterval(() => {
     folder.open()
-    bell.ring()
+    // Not at once: somebody may be writing just now.
+    debounce.start()
   }, poll)
   const stop = () => bell.ring()
   signal.addEventListener('abort', stop)

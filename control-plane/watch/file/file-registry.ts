@@ -17,9 +17,10 @@ export interface FileRegistryOptions extends ChangesOptions {
 
 /** A registry that is a YAML file. A file that is missing or bad is reported and watched until it is good. */
 export function createFileRegistry({ file, log, metrics, ...options }: FileRegistryOptions): Registry {
-  const loader = new Loader(file, log, registryMetrics(metrics))
+  const measures = registryMetrics(metrics)
   return {
     async *watch(signal) {
+      const loader = new Loader(file, log, measures)
       for await (const _ of changes(file, signal, options)) {
         const state = await loader.load()
         if (state) yield state
