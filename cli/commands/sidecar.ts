@@ -1,0 +1,44 @@
+import type { Command } from 'commander'
+import { addEnvironmentFlags, type EnvironmentFlag, environmentOf } from '../environment-flags.ts'
+import { addEpilogue } from '../epilogue.ts'
+
+export const sidecarFlags: readonly EnvironmentFlag[] = [
+  ['--pod-name <NAME>', 'WEFT_POD_NAME', 'the pod that it serves'],
+  ['--pod-namespace <NAME>', 'WEFT_POD_NAMESPACE', 'the pod’s namespace'],
+  ['--service-account <NAME>', 'WEFT_SERVICE_ACCOUNT', 'the pod’s service account; default by default'],
+  ['--pod-ips <IP,IP>', 'WEFT_POD_IPS', 'the pod’s addresses'],
+  ['--trust-domain <NAME>', 'WEFT_TRUST_DOMAIN', 'cluster.local by default'],
+  [
+    '--control-plane <HOST:PORT>',
+    'WEFT_CONTROL_PLANE',
+    'weft-control-plane.weft-system.svc:15012 by default',
+  ],
+  ['--control-plane-name <NAME>', 'WEFT_CONTROL_PLANE_NAME', 'the DNS name that its certificate must carry'],
+  ['--trust-bundle <FILE>', 'WEFT_TRUST_BUNDLE', 'PEM file with the roots that it trusts'],
+  ['--token <FILE>', 'WEFT_TOKEN', 'file with the pod’s bearer token'],
+  ['--cluster-id <NAME>', 'WEFT_CLUSTER_ID', 'Kubernetes by default'],
+  ['--log-level <LEVEL>', 'WEFT_LOG_LEVEL', 'debug, info, warn or error; info by default'],
+  ['--drain-deadline <TIME>', 'WEFT_DRAIN_DEADLINE', 'from SIGTERM until it cuts, e.g. 10s; 25s by default'],
+]
+
+export function addSidecar(program: Command): void {
+  const command = program
+    .command('sidecar')
+    .summary('carry this network namespace’s connections over mutual TLS')
+    .description(
+      'Runs the sidecar of one pod until SIGTERM, in the pod’s network namespace and as uid 1337, after weft redirect ' +
+        'has run there. A flag wins over its environment variable.',
+    )
+  addEnvironmentFlags(command, sidecarFlags).action(async () => {
+    const { run } = await import('../../sidecar/main.ts')
+    process.exitCode = await run(environmentOf(command))
+  })
+  addEpilogue(command, {
+    examples: [
+      ['weft sidecar', 'as the injector starts it, by its environment'],
+      ['weft sidecar --pod-name web-1 --pod-namespace shop --pod-ips 10.77.0.11 \\', ''],
+      ['  --control-plane 10.77.0.2:15012 --trust-bundle trust-bundle.pem --token tokens/shop/web-1', ''],
+    ],
+    statuses: { 0: 'told to end, and drained', 1: 'it could not run; the log says why' },
+  })
+}

@@ -1,0 +1,30 @@
+import { compilePolicies } from '#mesh/policy/compile.ts'
+import { createSnapshot, type Snapshot } from '#mesh/snapshot.ts'
+import { servicesOf, workloadsOf } from './model/workloads.ts'
+import { parseRegistry } from './watch/file/parse.ts'
+import { formatProblem } from './watch/file/problems.ts'
+
+export type RegistrySnapshot =
+  | { readonly snapshot: Snapshot }
+  /** One line each, with the place in the file and what to write instead. */
+  | { readonly problems: readonly string[] }
+
+/**
+ * The mesh of a registry file as a sidecar sees it that has been sent all of it. `file` is what problems call the
+ * text. Never throws.
+ */
+export function registrySnapshot(text: string, file: string): RegistrySnapshot {
+  const parsed = parseRegistry(text)
+  if ('problems' in parsed) return { problems: parsed.problems.map((problem) => formatProblem(file, problem)) }
+  const { state } = parsed
+  const policies = compilePolicies(state.policies)
+  const workloads = workloadsOf(state, (workload) => policies.policiesFor(workload))
+  return {
+    snapshot: createSnapshot({
+      settings: state.mesh.settings,
+      workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
+      services: new Map(servicesOf(state).map((service) => [service.key, service])),
+      authorizations: policies.authorizations,
+    }),
+  }
+}
