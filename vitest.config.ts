@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const scenarios = 'test/scenarios/**/*.test.ts'
+// Both make network namespaces.
+const scenarios = ['test/scenarios/**/*.test.ts', 'test/harness/**/*.test.ts']
 
 export default defineConfig({
   test: {
@@ -9,14 +10,14 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts'],
-          exclude: ['**/node_modules/**', scenarios],
+          exclude: ['**/node_modules/**', ...scenarios],
           testTimeout: 20_000,
         },
       },
       {
         test: {
           name: 'scenarios',
-          include: [scenarios],
+          include: scenarios,
           // Each file has a mesh of its own; two at a time would fight over the machine and blur what is measured.
           fileParallelism: false,
           testTimeout: 60_000,

@@ -17,6 +17,22 @@ export async function probeUntilReady(
   await probe(node, addresses[0]!, ports.readiness, '/ready', 'readiness', sidecar)
 }
 
+/** What a pod answered to one probe each; the error's message where it did not answer. */
+export interface ProbeAnswers {
+  readonly startup: string
+  readonly readiness: string
+}
+
+/** Asks each probe once, e.g. for `503 waits for a certificate`. */
+export async function probeOnce(node: Standing, ip: IpAddress): Promise<ProbeAnswers> {
+  const ask = (port: number, path: string): Promise<string> =>
+    httpFrom(node, `http://${formatSocketAddress({ ip, port })}${path}`, { timeout: 1_000 }).then(
+      ({ status, body }) => `${status} ${body.trim()}`,
+      (error: Error) => error.message,
+    )
+  return { startup: await ask(ports.canary, '/'), readiness: await ask(ports.readiness, '/ready') }
+}
+
 async function probe(
   node: Standing,
   ip: IpAddress,

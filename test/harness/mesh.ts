@@ -5,7 +5,7 @@ import { ports, sidecarUid } from '#mesh/ports.ts'
 import { Capture } from './capture.ts'
 import { ControlPlane } from './control-plane.ts'
 import { Ground } from './ground.ts'
-import { probeUntilReady } from './kubelet.ts'
+import { type ProbeAnswers, probeOnce, probeUntilReady } from './kubelet.ts'
 import { Launcher } from './launcher.ts'
 import { Network, plan } from './network.ts'
 import type { RunningProcess } from './process.ts'
@@ -30,15 +30,17 @@ export interface MeshOptions {
   readonly mesh?: MeshEntry
   /** Environment of the control plane, e.g. `{ WEFT_CERTIFICATE_LIFETIME: '1m' }`; `false` starts none. */
   readonly controlPlane?: Readonly<Record<string, string>> | false
+  /** What a sidecar is started as after `node`; by default its source. The image's bundle is `dist/sidecar.mjs`. */
+  readonly sidecarProgram?: readonly string[]
   /** Environment of every sidecar. */
   readonly sidecars?: Readonly<Record<string, string>>
 }
 
 export interface WorkloadOptions extends Partial<Omit<WorkloadEntry, 'name' | 'addresses'>> {
-  /** Environment of its redirection, e.g. `{ WEFT_EXCLUDE_INBOUND_PORTS: '9100' }`. */
-  readonly redirection?: Readonly<Record<string, string>>
-  /** Environment of its sidecar. */
-  readonly sidecar?: Readonly<Record<string, string>>
+  /** Environment of its redirection, e.g. `{ WEFT_EXCLUDE_INBOUND_PORTS: '9100' }`; `false` leaves it out. */
+  readonly redirection?: Readonly<Record<string, string>> | false
+  /** Environment of its sidecar; `false` starts none: a test does, by `startSidecar` or `launchSidecar`. */
+  readonly sidecar?: Readonly<Record<string, string>> | false
   /** Addresses of its own choice, also outside the mesh's networks. */
   readonly addresses?: readonly string[]
   /** False keeps it out of the registry: a machine that the mesh has never heard of. */
@@ -150,24 +152,34 @@ export class Mesh implements AsyncDisposable {
     this.#workloads.push(workload)
     if (registered) this.registry.setWorkload(entry)
     if (entry.meshed) {
-      await workload.redirect([], redirection)
-      await this.startSidecar(workload, sidecar)
+      if (redirection) await workload.redirect([], redirection)
+      if (sidecar) await this.startSidecar(workload, sidecar)
     }
     return workload
   }
 
   /** Starts a meshed workload's sidecar, also again after it ended, and waits until it is ready. */
   async startSidecar(workload: Workload, env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { entry, standing, addresses } = workload
+    const { process } = await this.launchSidecar(workload, env)
+    await probeUntilReady(this.network.node, workload.addresses, process).catch((error: Error) => {
+      error.message += `\nand the control plane's ${this.controlPlane.process.lastLines(8).trim()}`
+      throw error
+    })
+    this.#sidecars.push(process)
+  }
+
+  /** Starts a meshed workload's sidecar and waits for nothing: it may never become ready. */
+  async launchSidecar(workload: Workload, env: Readonly<Record<string, string>> = {}): Promise<Sidecar> {
+    const { entry, standing } = workload
     const process = await this.#launcher.start({
       name: `${entry.name}'s sidecar`,
       standing: { ...standing, uid: sidecarUid },
-      command: ['node', '/checkout/sidecar/main.ts'],
+      command: ['node', ...(this.#options.sidecarProgram ?? ['/checkout/sidecar/main.ts'])],
       env: {
         WEFT_POD_NAME: entry.name,
         WEFT_POD_NAMESPACE: entry.namespace,
         WEFT_SERVICE_ACCOUNT: entry.serviceAccount,
-        WEFT_POD_IPS: addresses.join(','),
+        WEFT_POD_IPS: workload.addresses.join(','),
         WEFT_TRUST_DOMAIN: this.#options.mesh?.trustDomain ?? 'cluster.local',
         WEFT_CONTROL_PLANE: `${plan.controlPlane}:${ports.controlPlane}`,
         WEFT_TRUST_BUNDLE: this.controlPlane.trustBundle,
@@ -177,11 +189,12 @@ export class Mesh implements AsyncDisposable {
       },
     })
     workload.sidecar = new Sidecar(process, standing.namespace)
-    await probeUntilReady(this.network.node, addresses, process).catch((error: Error) => {
-      error.message += `\nand the control plane's ${this.controlPlane.process.lastLines(8).trim()}`
-      throw error
-    })
-    this.#sidecars.push(process)
+    return workload.sidecar
+  }
+
+  /** One look at a pod from outside, as a kubelet's: the startup probe first, then readiness. */
+  async probe(workload: Workload): Promise<ProbeAnswers> {
+    return await probeOnce(this.network.node, workload.ip)
   }
 
   /** Makes a service with a virtual address; it selects the label `app` with its own name unless told otherwise. */

@@ -41,6 +41,11 @@ export class Sidecar {
     }
   }
 
+  /** The connections that are open now, as an access record each. */
+  async connections(): Promise<AccessRecord[]> {
+    return (await this.admin('GET /connections')) as AccessRecord[]
+  }
+
   /** Asks the admin endpoint, e.g. `GET /connections`; parses a JSON answer, rejects on a status of 400 or more. */
   async admin(request: string, options: Pick<HttpOptions, 'body'> = {}): Promise<unknown> {
     const [method, path] = request.split(' ') as [string, string]
