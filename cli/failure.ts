@@ -15,10 +15,13 @@ export class Failure extends Error {
 /** What is wrong with a command line, and what to write instead. */
 export function usageFailure({ code, message }: CommanderError, command: Command): Failure {
   const path = commandPath(command)
-  const what = message.replace(/^error: /, '').replace(/\.$/, '')
-  const [problem, suggestion] = what.split('\n')
+  const [text = '', suggestion] = message.replace(/^error: /, '').split('\n')
+  const [problem, choices] = text.replace(/\.$/, '').split('. Allowed choices are ')
   const meant = suggestion?.replace(/^\(D/, 'd').replace(/\)$/, '')
-  return new Failure(`${path}: ${problem}: ${meant ?? instead(code, path, command)}`, { status: 2 })
+  const write =
+    meant ??
+    (choices === undefined ? instead(code, path, command) : `write ${choices.replaceAll(', ', ' or ')}`)
+  return new Failure(`${path}: ${problem?.split('. ')[0]}: ${write}`, { status: 2 })
 }
 
 function instead(code: string, path: string, command: Command): string {

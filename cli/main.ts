@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { weft } from './weft.ts'
 
-// Whoever reads the output may stop reading, as `head` does.
-process.stdout.on('error', () => process.exit())
-process.exit(await weft(process.argv.slice(2)))
+// Whoever reads the output may stop reading, as `head` does; what was begun is still ended in good order.
+process.stdout.on('error', () => {})
+await weft(process.argv.slice(2))
+process.exit()

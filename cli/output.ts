@@ -8,10 +8,6 @@ export function outputOption(): Option {
 }
 
 /** Writes a command's answer to standard output: as a document for programs, or as text for people. */
-export async function print(
-  output: Output,
-  document: unknown,
-  text: () => string | Promise<string>,
-): Promise<void> {
-  process.stdout.write(output === 'json' ? `${JSON.stringify(document, null, 2)}\n` : `${await text()}\n`)
+export function print(output: Output, document: () => unknown, text: () => string): void {
+  process.stdout.write(`${output === 'json' ? JSON.stringify(document(), null, 2) : text()}\n`)
 }

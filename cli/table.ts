@@ -1,6 +1,7 @@
 import Table from 'cli-table3'
 
-export interface Columns {
+/** Where a table is to be shown. */
+export interface Terminal {
   readonly isTTY?: boolean
   /** Width of the terminal in characters. */
   readonly columns?: number
@@ -10,7 +11,7 @@ export interface Columns {
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
-  { isTTY = false, columns = 80 }: Columns = process.stdout,
+  { isTTY = false, columns = 80 }: Terminal = process.stdout,
 ): string {
   const bordered = isTTY ? render(head, rows, {}) : ''
   const fits = bordered !== '' && bordered.indexOf('\n') <= columns

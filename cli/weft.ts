@@ -9,18 +9,26 @@ import { addSidecar } from './commands/sidecar.ts'
 import { addEpilogue } from './epilogue.ts'
 import { Failure, usageFailure } from './failure.ts'
 
-/** Runs the command line and answers the exit status. Whatever fails is told in one line, never thrown. */
-export async function weft(argv: readonly string[]): Promise<number> {
+/** Runs the command line and sets the exit status. Whatever fails is told in one line, never thrown. */
+export async function weft(argv: readonly string[]): Promise<void> {
   try {
-    // Commands say their status there, so that what they start may set one as well.
-    process.exitCode = 0
     await createProgram().parseAsync(argv, { from: 'user' })
-    return Number(process.exitCode)
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-    for (const line of describe(error).split('\n')) process.stderr.write(`${line}\n`)
-    return error instanceof Failure ? error.status : 2
+    process.exitCode = report(error)
   }
+}
+
+/** Tells why a command ended early, and answers the exit status. */
+function report(error: unknown): number {
+  if (error instanceof Failure) {
+    process.stderr.write(`${error.message}\n`)
+    return error.status
+  }
+  // Help and version come this way too, already written; help that nobody asked for stands for a missing command.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
+  const message = error instanceof Error ? error.message : String(error)
+  process.stderr.write(`weft: this is a mistake in weft itself: ${message}\n`)
+  return 2
 }
 
 function createProgram(): Command {
@@ -53,9 +61,4 @@ function createProgram(): Command {
 
 function withSubcommands(command: Command): Command[] {
   return [command, ...command.commands.flatMap(withSubcommands)]
-}
-
-function describe(error: unknown): string {
-  if (error instanceof Failure) return error.message
-  return `weft: this is a mistake in weft itself: ${error instanceof Error ? error.message : String(error)}`
 }

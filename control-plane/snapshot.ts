@@ -15,8 +15,9 @@ export type RegistrySnapshot =
  */
 export function registrySnapshot(text: string, file: string): RegistrySnapshot {
   const parsed = parseRegistry(text)
-  if ('problems' in parsed)
+  if ('problems' in parsed) {
     return { problems: parsed.problems.map((problem) => formatProblem(file, problem)) }
+  }
   const { state } = parsed
   const policies = compilePolicies(state.policies)
   const workloads = workloadsOf(state, (workload) => policies.policiesFor(workload))

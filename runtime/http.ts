@@ -30,22 +30,25 @@ export interface HttpOptions {
 }
 
 const bodyLimit = 64 * 1024
+const internalError: HttpAnswer = { status: 500, body: { error: 'internal error; the log has the reason' } }
 
 /** A small HTTP server for a process's own endpoints: admin, metrics, readiness. Rejects when it cannot listen. */
 export async function serveHttp({ host, port, routes, log }: HttpOptions): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     answer(request, routes)
-      .catch((error: unknown): HttpAnswer => {
-        log.error('an endpoint failed', { path: request.url, error })
-        return { status: 500, body: { error: 'internal error; the log has the reason' } }
-      })
       .then((result) => send(response, result))
-      .catch((error: unknown) => log.error('an answer could not be written', { path: request.url, error }))
+      .catch((error: unknown) => {
+        log.error('an endpoint failed', { path: request.url, error })
+        if (!response.headersSent) send(response, internalError)
+      })
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) => reject(new Error(`cannot listen on ${host}:${port}`, { cause })))
     server.listen(port, host, resolve)
   })
+  server.removeAllListeners('error')
+  // An accept that fails for want of descriptors must not end the process.
+  server.on('error', (error) => log.error('accepting requests failed', { port, error }))
   const address = server.address()
   return {
     port: typeof address === 'object' && address ? address.port : port,

@@ -18,9 +18,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'sidecar/main.ts',
     'sidecar/redirection/main.ts',
     'control-plane/main.ts',
-    'control-plane/explain.ts',
+    'control-plane/snapshot.ts',
     'test/harness',
     'scripts/prerequisites.ts',
+    'package.json',
   ],
 }
 /** Only these sidecar folders may see the wire's own types. */

@@ -2,6 +2,8 @@ import { type Command, Option } from 'commander'
 import { addEpilogue } from '../epilogue.ts'
 import { type Output, outputOption } from '../output.ts'
 
+const defaultFile = 'mesh.yaml'
+
 export function addExplain(program: Command): void {
   const command = program
     .command('explain')
@@ -16,23 +18,25 @@ export function addExplain(program: Command): void {
     .addOption(
       new Option('--registry <FILE>', 'the file that the control plane watches')
         .env('WEFT_REGISTRY')
-        .default('mesh.yaml'),
+        .default(defaultFile),
     )
     .addOption(outputOption())
     .action(async (source: string, destination: string, { registry, output }: Options) => {
       const { explainFile } = await import('../explain/explain-file.ts')
-      process.exitCode = await explainFile({ file: registry, source, destination, output })
+      // A variable that is set to nothing is not set, as for the components.
+      process.exitCode = await explainFile({ file: registry || defaultFile, source, destination, output })
     })
   addEpilogue(command, {
     text: `
-A name means what it means to SRC: a service before a workload, its own namespace before others; whatever else has
-the name is told. What a pod excludes from redirection for itself is not in the registry, and not known here.`,
+A name means what it means to SRC: its own namespace comes before others, and a
+service before a workload; what else has the name is told. What a pod excludes
+from redirection for itself is not in the registry, and not known here.`,
     examples: [
       ['weft explain frontend-1 backend:80', 'a service by name'],
       ['weft explain shop/frontend-1 backend.shop.svc:80', 'its hostname'],
       ['weft explain frontend-1 10.77.0.21:8080', 'one pod of it'],
-      ['weft explain 192.0.2.7 [fd00::21]:8080', 'somebody from outside, to an IPv6 address'],
-      ['weft explain frontend-1 backend:80 -o json --registry shop.yaml', 'for a program'],
+      ['weft explain 192.0.2.7 [fd00::21]:8080', 'from outside, to an IPv6 address'],
+      ['weft explain frontend-1 backend:80 -o json', 'for a program'],
     ],
     statuses: {
       0: 'it may connect',

@@ -35,9 +35,8 @@ export function addSidecar(program: Command): void {
   })
   addEpilogue(command, {
     examples: [
-      ['weft sidecar', 'as the injector starts it, by its environment'],
-      ['weft sidecar --pod-name web-1 --pod-namespace shop --pod-ips 10.77.0.11 \\', ''],
-      ['  --control-plane 10.77.0.2:15012 --trust-bundle trust-bundle.pem --token tokens/shop/web-1', ''],
+      ['weft sidecar', 'all settings from the environment'],
+      ['weft sidecar --control-plane 10.77.0.2:15012', 'the rest from the environment'],
     ],
     statuses: { 0: 'told to end, and drained', 1: 'it could not run; the log says why' },
   })

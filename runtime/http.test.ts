@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import { type IncomingMessage, request, Server } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { type HttpOptions, type HttpServer, serveHttp } from './http.ts'
+import { createLog, silentLog } from './log.ts'
+
+let server: HttpServer | undefined
+afterEach(() => server?.close())
+
+const routes: HttpOptions['routes'] = {
+  'GET /text': () => ({ body: 'hello\n' }),
+  'GET /json': ({ query }) => ({ body: { name: query.get('name') } }),
+  'GET /typed': () => ({ type: 'text/x', status: 203, body: 'x' }),
+  'PUT /echo': async ({ body }) => ({ body }),
+  'GET /throws': () => {
+    throw new Error('secret reason')
+  },
+  'GET /rejects': () => Promise.reject(new Error('secret reason')),
+  'GET /circular': () => {
+    const body: Record<string, unknown> = {}
+    body['self'] = body
+    return { body }
+  },
+}
+
+async function start(options: Partial<HttpOptions> = {}): Promise<string> {
+  server = await serveHttp({ host: '127.0.0.1', port: 0, routes, log: silentLog, ...options })
+  return `http://127.0.0.1:${server.port}`
+}
+
+describe('a route', () => {
+  it('answers text as text, anything else as JSON, or as it says', async () => {
+    const url = await start()
+    const plain = await fetch(`${url}/text`)
+    expect(plain.headers.get('content-type')).toBe('text/plain; charset=utf-8')
+    expect(await plain.text()).toBe('hello\n')
+    const json = await fetch(`${url}/json?name=a%20b`)
+    expect(json.headers.get('content-type')).toBe('application/json')
+    expect(await json.json()).toEqual({ name: 'a b' })
+    const typed = await fetch(`${url}/typed`)
+    expect([typed.status, typed.headers.get('content-type')]).toEqual([203, 'text/x'])
+  })
+
+  it('is given the body, up to 64 KiB of it', async () => {
+    const url = await start()
+    const body = 'ä'.repeat(32 * 1024)
+    const answer = await fetch(`${url}/echo`, { method: 'PUT', body })
+    expect(await answer.text()).toBe(body)
+  })
+
+  it.each([1, 4_000_000])(
+    'is not asked when there are %d bytes more, and the caller is told so',
+    async (more) => {
+      await start()
+      const { status, body } = await put('/echo', 'x'.repeat(64 * 1024 + more))
+      expect(status).toBe(413)
+      expect(body).toContain('65536')
+    },
+  )
+
+  it('that fails is answered 500 with no reason, and the reason is in the log', async () => {
+    const lines: string[] = []
+    const log = createLog({ component: 'test', write: (line) => void lines.push(line) })
+    const url = await start({ log })
+    for (const path of ['/throws', '/rejects']) {
+      const answer = await fetch(`${url}${path}`)
+      expect(answer.status).toBe(500)
+      expect(await answer.text()).not.toContain('secret')
+      expect(lines.pop()).toContain('secret reason')
+    }
+    expect((await fetch(`${url}/text`)).status).toBe(200)
+  })
+
+  it('whose answer cannot be written does not leave its caller waiting', async () => {
+    const url = await start()
+    const answer = await fetch(`${url}/circular`, { signal: AbortSignal.timeout(2_000) })
+    expect(answer.status).toBe(500)
+  })
+})
+
+describe('a request for something else', () => {
+  it.each([
+    ['GET', '/nowhere'],
+    ['POST', '/text'],
+    ['GET', '/constructor'],
+    ['GET', '//text'],
+  ])('is answered 404 with the routes that there are: %s %s', async (method, path) => {
+    const url = await start()
+    const answer = await fetch(`${url}${path}`, { method })
+    expect(answer.status).toBe(404)
+    const { error } = (await answer.json()) as { error: string }
+    expect(error).toContain(path === '//text' ? 'GET' : `${method} ${path}`)
+    for (const known of Object.keys(routes)) expect(error).toContain(known)
+  })
+
+  it('that is no HTTP at all leaves the server as it was', async () => {
+    const url = await start()
+    const socket = connect(server!.port, '127.0.0.1', () => socket.write('\x16\x03\x01 nonsense\r\n\r\n'))
+    await new Promise((resolve) => socket.on('close', resolve).resume())
+    expect((await fetch(`${url}/text`)).status).toBe(200)
+  })
+
+  it('that breaks off leaves the server as it was', async () => {
+    const url = await start()
+    const head = 'PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\npart'
+    const socket = connect(server!.port, '127.0.0.1', () => socket.write(head))
+    await delay(20)
+    socket.resetAndDestroy()
+    expect((await fetch(`${url}/text`)).status).toBe(200)
+  })
+})
+
+describe('the server', () => {
+  it('names the address that it cannot listen on', async () => {
+    await start()
+    const again = serveHttp({ host: '127.0.0.1', port: server!.port, routes, log: silentLog })
+    await expect(again).rejects.toThrow(`127.0.0.1:${server!.port}`)
+  })
+
+  it('outlives an accept that fails', async () => {
+    const listen = vi.spyOn(Server.prototype, 'listen')
+    const url = await start()
+    const inner = listen.mock.contexts[0] as Server
+    listen.mockRestore()
+    for (let i = 0; i < 2; i++)
+      inner.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
+    expect((await fetch(`${url}/text`)).status).toBe(200)
+  })
+
+  it('closes at once, whoever is still connected', async () => {
+    await start()
+    const socket = connect(server!.port, '127.0.0.1')
+    await new Promise((resolve) => socket.once('connect', resolve))
+    const closed = new Promise((resolve) => socket.once('close', resolve).resume())
+    await server!.close()
+    await closed
+  })
+})
+
+/** `fetch` gives up on an answer that comes before its body is sent. */
+async function put(path: string, body: string): Promise<{ status: number | undefined; body: string }> {
+  const sending = request({ host: '127.0.0.1', port: server!.port, path, method: 'PUT' })
+  sending.end(body)
+  const [response] = (await once(sending, 'response')) as [IncomingMessage]
+  return { status: response.statusCode, body: await text(response) }
+}
