@@ -1,5 +1,6 @@
-import { type Capture } from '#test/harness/capture.ts'
+import type { Capture } from '#test/harness/capture.ts'
 import { type Mesh, type Service, startMesh } from '#test/harness/mesh.ts'
+import { until } from '#test/harness/until.ts'
 import type { Workload } from '#test/harness/workload.ts'
 
 /** What of the mesh every chapter of the story plays on. */
@@ -48,12 +49,36 @@ export async function setStage(say: (step: string) => void): Promise<Stage> {
       selector: { app: 'backend' },
       ports: [{ name: 'http', port: 80, targetPort: 8080 }],
     })
+    say('until every sidecar knows of backend and its policy')
+    await Promise.all([knows(frontend, service), knows(visitor, service), isRestricted(backend)])
     const capture = await mesh.capture()
     return { mesh, frontend, backend, catalog, visitor, outsider, service, capture }
   } catch (error) {
     await mesh[Symbol.asyncDispose]().catch(() => {})
     throw error
   }
+}
+
+interface Config {
+  readonly own: { readonly policies: readonly string[] }
+  readonly services: readonly {
+    readonly addresses: readonly string[]
+    readonly endpoints: readonly string[]
+  }[]
+}
+
+async function knows(workload: Workload, { ip }: Service): Promise<void> {
+  await until(`${workload.name} to know backend's virtual address`, async () => {
+    const { services } = (await workload.sidecar.admin('GET /config')) as Config
+    return services.some(({ addresses, endpoints }) => addresses.includes(ip) && endpoints.length > 0)
+  })
+}
+
+async function isRestricted(workload: Workload): Promise<void> {
+  await until(`${workload.name} to have its policy`, async () => {
+    const { own } = (await workload.sidecar.admin('GET /config')) as Config
+    return own.policies.length > 0
+  })
 }
 
 /** Lets these service accounts, and nobody else, talk to backend. */

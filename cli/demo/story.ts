@@ -121,7 +121,7 @@ export const story: readonly Chapter[] = [
       const seen = await inboundOf(
         catalog,
         'outsider refused',
-        ({ outcome }) => outcome === 'refused',
+        ({ reason }) => reason === 'deny_matched',
         before,
       )
       strict.remove()
