@@ -1,5 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from './log.ts'
+
+// An import of node:http reads its lazy exports as well, and with them loads undici: 6 MB of private memory in every
+// sidecar, for a client that nothing here uses.
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface HttpRequest {
   readonly path: string
