@@ -6,20 +6,25 @@ import { delimiter, join } from 'node:path'
 /** Each command that may be asked for, and the Debian package that has it. */
 const packages = {
   curl: 'curl',
+  haproxy: 'haproxy',
   ip: 'iproute2',
   ip6tables: 'iptables',
+  iperf3: 'iperf3',
   iptables: 'iptables',
   mount: 'mount',
   nc: 'netcat-openbsd',
   nginx: 'nginx',
   nsenter: 'util-linux',
   openssl: 'openssl',
+  prlimit: 'util-linux',
+  'redis-benchmark': 'redis-tools',
   'redis-cli': 'redis-tools',
   'redis-server': 'redis-server',
   setpriv: 'util-linux',
   socat: 'socat',
   tcpdump: 'tcpdump',
   unshare: 'util-linux',
+  wrk: 'wrk',
 } as const
 
 export type Command = keyof typeof packages
@@ -93,6 +98,8 @@ async function install(wanted: readonly string[], say: (line: string) => void): 
 
 /** Packages that start a service when they are installed; none of them was here before. */
 const services: Readonly<Record<string, readonly string[]>> = {
+  haproxy: ['haproxy.service'],
+  iperf3: ['iperf3.service'],
   nginx: ['nginx.service'],
   'redis-server': ['redis-server.service'],
 }
