@@ -75,6 +75,12 @@ describe('a variable that is badly written', () => {
       (env) => env.list('A', number, 'numbers'),
       'a comma-separated list of numbers',
     ],
+    [
+      'a list of nothing',
+      ' , ',
+      (env) => env.list('A', number, 'numbers'),
+      'a comma-separated list of numbers',
+    ],
     ['no port', 'localhost', (env) => env.address('A'), 'host:port'],
     ['a port too great', 'localhost:65536', (env) => env.address('A'), 'host:port'],
     ['IPv6 without brackets', '::1:80', (env) => env.address('A'), 'host:port'],

@@ -64,7 +64,7 @@ export class Environment {
     return this.parsed(name, find, values.join(' or '), { default: options.default, empty: values[0]! })
   }
 
-  /** A comma-separated list, each item parsed; empty items are passed over. */
+  /** A comma-separated list, each item parsed; empty items are passed over, and one at least must be left. */
   list<T>(
     name: string,
     parse: (text: string) => T | undefined,
@@ -74,7 +74,7 @@ export class Environment {
     const parseAll = (text: string): readonly T[] | undefined => {
       const items = text.split(',').map((item) => item.trim())
       const values = items.filter((item) => item !== '').map(parse)
-      return values.includes(undefined) ? undefined : (values as T[])
+      return values.length === 0 || values.includes(undefined) ? undefined : (values as T[])
     }
     return this.parsed(name, parseAll, `a comma-separated list of ${expected}`, {
       default: options.default,

@@ -22,7 +22,7 @@ export class Connections {
   readonly #live = new Map<number, ConnectionRecord>()
   readonly #load = new Map<string, number>()
   #nextId = 1
-  #idle: (() => void) | undefined
+  #waitingForIdle: (() => void)[] = []
 
   constructor(options: ConnectionsOptions) {
     this.#options = options
@@ -78,9 +78,7 @@ export class Connections {
   /** Resolves when nothing is connected. */
   idle(): Promise<void> {
     if (this.#live.size === 0) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#idle = resolve
-    })
+    return new Promise((resolve) => this.#waitingForIdle.push(resolve))
   }
 
   #unload({ endpoint }: ConnectionRecord): void {
@@ -98,6 +96,7 @@ export class Connections {
     if (!this.#live.delete(record.id)) return
     this.#unload(record)
     this.#options.report(record)
-    if (this.#live.size === 0) this.#idle?.()
+    if (this.#live.size > 0) return
+    for (const resolve of this.#waitingForIdle.splice(0)) resolve()
   }
 }

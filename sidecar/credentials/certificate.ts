@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { parseSpiffeId, type SpiffeId } from '#mesh/spiffe-id.ts'
 
 /** This pod's certificate with its key. The key exists in memory only. */
@@ -26,6 +26,9 @@ export function parseCertificate(key: string, chain: readonly string[], expected
     throw new Error(`the certificate names "${leaf.subjectAltName}", which is no single SPIFFE id`)
   if (JSON.stringify(identity) !== JSON.stringify(expected)) {
     throw new Error(`the certificate is for ${leaf.subjectAltName}, not for this pod's own identity`)
+  }
+  if (!leaf.checkPrivateKey(createPrivateKey(key))) {
+    throw new Error('the certificate is for another key than the one in the request')
   }
   // Roots travel last in the answer; presenting them to peers would only make handshakes longer.
   const intermediates = rest

@@ -44,16 +44,23 @@ export class ControlChannel {
 
   /**
    * Metadata of one call, with the token as the file holds it now; reads the trust bundle again too. Throws an Error
-   * that names the file that cannot be read.
+   * that names the file that cannot be used.
    */
   async metadata(): Promise<Metadata> {
     this.#roots.refresh()
-    const token = await readFile(this.#token, 'utf8').catch((cause: unknown) => {
+    const metadata = new Metadata()
+    metadata.set('authorization', `Bearer ${await this.#readToken()}`)
+    return metadata
+  }
+
+  async #readToken(): Promise<string> {
+    const text = await readFile(this.#token, 'utf8').catch((cause: unknown) => {
       throw new Error(`the token file ${this.#token} cannot be read`, { cause })
     })
-    const metadata = new Metadata()
-    metadata.set('authorization', `Bearer ${token.trim()}`)
-    return metadata
+    const token = text.trim()
+    // Found out here, because grpc-js quotes a value that it refuses, and a token belongs in no log.
+    if (/^[!-~]+$/.test(token)) return token
+    throw new Error(`the token file ${this.#token} holds no token: write one line of ASCII without spaces`)
   }
 }
 

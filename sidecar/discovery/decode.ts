@@ -98,7 +98,10 @@ function workloadOf(message: wire.Workload): Workload {
       [wire.TunnelProtocol.NONE]: 'none',
       [wire.TunnelProtocol.HBONE]: 'hbone',
     }),
-    hostNetwork: message.networkMode === wire.NetworkMode.HOST_NETWORK,
+    hostNetwork: oneOf('network_mode', message.networkMode, {
+      [wire.NetworkMode.STANDARD]: false,
+      [wire.NetworkMode.HOST_NETWORK]: true,
+    }),
     health: oneOf('status', message.status, {
       [wire.WorkloadStatus.HEALTHY]: 'healthy',
       [wire.WorkloadStatus.UNHEALTHY]: 'unhealthy',

@@ -34,6 +34,7 @@ export class Discovery {
   readonly #versions: Readonly<Record<TypeUrl, Map<string, string>>>
   readonly #questions = new Questions()
   #stream: Stream | undefined
+  #connected = false
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
@@ -47,8 +48,9 @@ export class Discovery {
     }
   }
 
+  /** Whether the control plane has said something on the stream that is open now. */
   get connected(): boolean {
-    return this.#stream !== undefined
+    return this.#connected
   }
 
   /** Runs until the signal aborts. */
@@ -61,7 +63,6 @@ export class Discovery {
       } catch (error) {
         if (!signal.aborted) this.#options.log.warn('the control plane cannot be reached', { error })
       }
-      this.#options.metrics.connected.set(0)
       await sleep(backoff.next(), signal)
     }
     this.#client.close()
@@ -80,6 +81,8 @@ export class Discovery {
 
   async #follow(signal: AbortSignal, progressed: () => void): Promise<void> {
     const metadata = await this.#options.channel.metadata()
+    // A signal that aborted meanwhile would not cancel the stream that is opened after it.
+    if (signal.aborted) return
     const stream = this.#client.deltaAggregatedResources(metadata)
     const cancel = (): void => stream.cancel()
     signal.addEventListener('abort', cancel, { once: true })
@@ -89,7 +92,7 @@ export class Discovery {
         stream.on('end', resolve)
         stream.on('data', (response: DeltaDiscoveryResponse) => {
           progressed()
-          this.#options.metrics.connected.set(1)
+          this.#setConnected(true)
           this.#receive(response)
         })
         this.#stream = stream
@@ -97,9 +100,15 @@ export class Discovery {
       })
     } finally {
       this.#stream = undefined
+      this.#setConnected(false)
       signal.removeEventListener('abort', cancel)
       stream.cancel()
     }
+  }
+
+  #setConnected(connected: boolean): void {
+    this.#connected = connected
+    this.#options.metrics.connected.set(connected ? 1 : 0)
   }
 
   #subscribe(): void {
@@ -130,7 +139,10 @@ export class Discovery {
       return this.#send({ typeUrl: response.typeUrl, responseNonce: response.nonce })
     }
     const message = decoded.refused.join('; ')
-    log.error('configuration was refused; its last good version stays', { type: response.typeUrl, message })
+    log.error('configuration was refused; its last good version stays', {
+      type: response.typeUrl,
+      reasons: decoded.refused,
+    })
     metrics.refused.inc({ type: shortName(response.typeUrl) }, decoded.refused.length)
     // 3 is INVALID_ARGUMENT of google.rpc.Code.
     this.#send({

@@ -59,7 +59,8 @@ function translate(error: NodeJS.ErrnoException): [ConnectFailure, string?] {
     default:
       // OpenSSL's reasons, and Node's for a certificate that does not verify.
       if (error.code?.startsWith('ERR_SSL') || error.code?.startsWith('ERR_TLS')) return ['tls_failed']
-      if (error.code !== undefined && /CERT|ISSUER|SIGNATURE|CRL/.test(error.code)) return ['tls_failed']
+      if (error.code !== undefined && /CERT|ISSUER|SIGNATURE|CRL|_CA$|PURPOSE|PATH_LENGTH/.test(error.code))
+        return ['tls_failed']
       if (error.code === 'ECONNRESET')
         return ['tls_failed', 'the peer closed the connection while it was being made']
       return ['failed']

@@ -48,8 +48,10 @@ export async function connect(
     record.destinationWorkload = endpoint.workload
     try {
       if (endpoint.transport !== 'hbone') {
-        const socket = await dial(endpoint.address, record.signal)
-        return { leg: socketLeg(socket), endpoint, peer: undefined }
+        const leg = socketLeg(await dial(endpoint.address, record.signal))
+        // An endpoint before this one may have been sent something, and has not looked at it.
+        prelude?.feed(leg)
+        return { leg, endpoint, peer: undefined }
       }
       prelude ??= new Prelude(client, record.carried)
       return await throughTunnel(endpoint, prelude, record, tunnels)

@@ -11,7 +11,8 @@ const keepAliveDelay = 30_000
 export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Socket> {
   const where = formatSocketAddress(address)
   return new Promise((resolve, reject) => {
-    if (signal.aborted) return reject(dialFailure(where, signal.reason))
+    const cancelled = new ConnectError('cancelled', `${where}: the client went away`)
+    if (signal.aborted) return reject(cancelled)
     const socket = connect({
       host: address.ip,
       port: address.port,
@@ -25,7 +26,7 @@ export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Soc
       socket.destroy()
       reject(dialFailure(where, cause))
     }
-    const cancel = (): void => fail(new ConnectError('cancelled', `${where}: the client went away`))
+    const cancel = (): void => fail(cancelled)
     const timer = setTimeout(fail, dialLimit, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
     const settle = (): void => {
       clearTimeout(timer)

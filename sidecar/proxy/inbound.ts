@@ -145,8 +145,10 @@ function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: Vie
   const { identity } = peer
   if (!stillTrusted(peer, picture.trust)) return { kind: 'peer_untrusted', identity }
   // A peer that the view has not heard of yet is no reason to refuse; one that it knew and knows no more is.
-  if (claimed) return sameIdentity(claimed.identity, identity) ? undefined : { kind: 'peer_gone', identity }
-  return known ? { kind: 'peer_gone', identity } : undefined
+  if (!claimed) return known ? { kind: 'peer_gone', identity } : undefined
+  if (!sameIdentity(claimed.identity, identity)) return { kind: 'peer_gone', identity }
+  record.source = { ...record.source, workload: claimed }
+  return undefined
 }
 
 /** The application's own address and port. It takes a Permit, so that no path reaches it unjudged. */

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { type IpAddress, type OriginalDestination, parseIp } from '#mesh/address.ts'
 import { type Route, resolveRoute } from '#mesh/route.ts'
+import { sameIdentity } from '#mesh/spiffe-id.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
 import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
@@ -75,7 +76,7 @@ export async function outbound(
     const sameTransport = (now.tunnel === 'hbone') === (endpoint.transport === 'hbone')
     if (!sameTransport) return { kind: 'route_changed' }
     if (!peer) return undefined
-    if (now.identity.serviceAccount !== peer.identity.serviceAccount) return { kind: 'peer_gone', identity }
+    if (!sameIdentity(now.identity, peer.identity)) return { kind: 'peer_gone', identity }
     return stillTrusted(peer, picture.trust) ? undefined : { kind: 'peer_untrusted', identity }
   }
 }

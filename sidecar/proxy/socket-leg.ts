@@ -10,6 +10,7 @@ export function socketLeg(socket: Socket): Leg {
       if (!socket.destroyed) socket.resetAndDestroy()
     },
     wasAborted: () => false,
+    wasSent: () => socket.writableFinished,
   })
   socket.once('end', () => {
     watchHalfClosed(socket, () => leg.abort(new Error('the peer reset the connection after its FIN')))

@@ -6,6 +6,8 @@ export interface StreamTraits {
   readonly reset: (cause: Error) => void
   /** Whether an end of the readable side is in truth an abort. */
   readonly wasAborted: () => boolean
+  /** Whether everything that was written, the end included, went out. Asked when the stream is closed. */
+  readonly wasSent: () => boolean
 }
 
 /** A Leg over a Node stream, whose end and loss `traits` tells apart. */
@@ -39,7 +41,7 @@ export function streamLeg(stream: Duplex, traits: StreamTraits): Leg {
   })
   stream.on('drain', () => sink?.drained())
   stream.on('close', () => {
-    const whole = state === 'ended' && stream.writableFinished && !traits.wasAborted()
+    const whole = state === 'ended' && traits.wasSent() && !traits.wasAborted()
     become(whole ? 'closed' : { cause: lastError ?? new Error('the connection was reset') })
   })
 

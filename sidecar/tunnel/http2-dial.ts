@@ -33,7 +33,7 @@ async function dialTunnel(
   const peer = peerOf(socket, contexts)
   if (!peer) {
     socket.destroy()
-    throw new ConnectError('tls_failed', `${where}: its certificate cannot be read`)
+    throw new ConnectError('tls_failed', `${where}: its certificate cannot be read`, { retryable: true })
   }
   // getEphemeralKeyInfo names the group of the handshake, hybrid ones included (@types/node knows no names of those).
   const group = socket.getEphemeralKeyInfo() as { name?: string } | null
@@ -41,13 +41,16 @@ async function dialTunnel(
   return new Http2Tunnel(session, peer, group?.name ?? 'unknown', Math.min(own.notAfter, peer.notAfter))
 }
 
-function handshake(
+/** Connects and authenticates; rejects with a ConnectError. The socket speaks HTTP/2. */
+export function handshake(
   context: SecureContextOptions,
   target: TunnelTarget,
   where: string,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
+    const cancelled = new ConnectError('cancelled', `${where}: nobody waits for it any more`)
+    if (signal.aborted) return reject(cancelled)
     let identityError: ConnectError | undefined
     // @types/node leaves noDelay out, which the TCP connection below is made with.
     const options: ConnectionOptions & { noDelay: boolean } = {
@@ -78,7 +81,7 @@ function handshake(
       socket.destroy()
       reject(identityError ?? dialFailure(where, cause))
     }
-    const cancel = (): void => fail(new ConnectError('cancelled', `${where}: nobody waits for it any more`))
+    const cancel = (): void => fail(cancelled)
     const timer = setTimeout(
       fail,
       handshakeLimit,
@@ -92,8 +95,9 @@ function handshake(
     signal.addEventListener('abort', cancel, { once: true })
     socket.once('error', fail)
     socket.once('secureConnect', () => {
-      if (socket.alpnProtocol !== 'h2')
-        return fail(new ConnectError('tls_failed', `${where}: it speaks no HTTP/2`))
+      if (socket.alpnProtocol !== 'h2') {
+        return fail(new ConnectError('tls_failed', `${where}: it speaks no HTTP/2`, { retryable: true }))
+      }
       settle()
       resolve(socket)
     })

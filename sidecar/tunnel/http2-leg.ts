@@ -10,5 +10,7 @@ export function http2Leg(stream: Http2Stream): Leg {
     reset: (cause) => void stream.destroy(cause),
     // After a lost session or a reset, node:http2 still says 'end' where our own half was ended already.
     wasAborted: () => stream.aborted || (stream.rstCode !== undefined && stream.rstCode !== 0),
+    // A stream that closes without a code has sent its END_STREAM; node:http2 destroys it before it says 'finish'.
+    wasSent: () => stream.writableEnded,
   })
 }

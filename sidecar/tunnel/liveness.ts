@@ -7,6 +7,8 @@ const pingLimit = 20_000
 export function watchLiveness(session: Http2Session): void {
   let asked = 0
   const timer = setInterval(() => {
+    // Destroyed, and waiting for a peer that may be gone to close its side: nothing can be asked any more.
+    if (session.destroyed) return clearInterval(timer)
     if (asked > 0 && Date.now() - asked >= pingLimit) {
       session.destroy(new Error(`the peer answered no PING for ${pingLimit / 1_000} s`))
       return

@@ -30,7 +30,7 @@ export function peerOf(socket: TLSSocket, contexts: ContextSource): Peer | undef
 
 /** Whether what the peer proved itself by is still believed. In doubt it is not. */
 export function stillTrusted({ roots }: Peer, trust: TrustBundle | undefined): boolean {
-  return roots.every((root) => trust?.byFingerprint.has(root))
+  return roots.length > 0 && roots.every((root) => trust?.byFingerprint.has(root))
 }
 
 /**

@@ -10,6 +10,8 @@ export class TunnelPool {
   readonly #layer: TunnelLayer
   readonly #tunnels = new Map<string, Tunnel[]>()
   readonly #dials = new Map<string, Promise<Tunnel>>()
+  /** Streams of a tunnel once all have opened theirs to whom it was handed in this turn of the event loop. */
+  readonly #promised = new Map<Tunnel, number>()
   readonly #closing = new AbortController()
   /** Counts certificates and bundles: a dial begun under an older one is not kept. */
   #generation = 0
@@ -18,20 +20,23 @@ export class TunnelPool {
     this.#layer = layer
   }
 
-  /** A tunnel with room for one more stream; rejects with a ConnectError. */
+  /**
+   * A tunnel with room for one more stream, which is kept for the caller until it has had time to open it: no longer
+   * than this turn of the event loop. Rejects with a ConnectError.
+   */
   async acquire(target: TunnelTarget): Promise<Tunnel> {
     const key = `${target.ip} ${formatSpiffeId(target.identity)}`
-    const present = this.#tunnels.get(key)?.find(hasRoom)
-    if (present) return present
+    const present = this.#tunnels.get(key)?.find((tunnel) => this.#hasRoom(tunnel))
+    if (present) return this.#hand(present)
     const pending = this.#dials.get(key)
     if (pending) {
       const tunnel = await pending
-      return hasRoom(tunnel) ? tunnel : this.acquire(target)
+      return this.#hasRoom(tunnel) ? this.#hand(tunnel) : this.acquire(target)
     }
     const dial = this.#dial(key, target)
     this.#dials.set(key, dial)
     try {
-      return await dial
+      return this.#hand(await dial)
     } finally {
       this.#dials.delete(key)
     }
@@ -54,6 +59,21 @@ export class TunnelPool {
     let size = 0
     for (const tunnels of this.#tunnels.values()) size += tunnels.length
     return size
+  }
+
+  #hasRoom(tunnel: Tunnel): boolean {
+    return tunnel.usable && this.#load(tunnel) < streamsPerTunnel
+  }
+
+  #load(tunnel: Tunnel): number {
+    return Math.max(tunnel.streams, this.#promised.get(tunnel) ?? 0)
+  }
+
+  /** Many who wait for one dial go on in the same turn, each before any of the others has opened its stream. */
+  #hand(tunnel: Tunnel): Tunnel {
+    if (this.#promised.size === 0) setImmediate(() => this.#promised.clear())
+    this.#promised.set(tunnel, this.#load(tunnel) + 1)
+    return tunnel
   }
 
   async #dial(key: string, target: TunnelTarget): Promise<Tunnel> {
@@ -83,8 +103,4 @@ export class TunnelPool {
       else this.#tunnels.delete(key)
     })
   }
-}
-
-function hasRoom(tunnel: Tunnel): boolean {
-  return tunnel.usable && tunnel.streams < streamsPerTunnel
 }

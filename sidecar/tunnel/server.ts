@@ -1,4 +1,5 @@
 import {
+  constants,
   type IncomingHttpHeaders,
   performServerHandshake,
   type ServerHttp2Session,
@@ -52,7 +53,8 @@ export class TunnelServer {
 
   /** Cuts what is still there. */
   cut(): void {
-    for (const session of this.#sessions) session.destroy()
+    // Without a cause, streams of which our half has ended would tell an end where there is none.
+    for (const session of this.#sessions) session.destroy(new Error('the sidecar ends'))
   }
 
   #listen(context: ReturnType<typeof tlsContext>): Promise<void> {
@@ -105,6 +107,13 @@ export class TunnelServer {
 
   #request(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, peer: Peer, peerIp: IpAddress): void {
     stream.on('error', () => {})
+    if (Date.now() >= peer.notAfter) {
+      // Its live streams may stay; for another one it has to prove itself anew.
+      this.#options.refused.inc({ reason: 'expired' })
+      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      stream.session?.close()
+      return
+    }
     const authority = headers[':authority']
     if (headers[':method'] !== 'CONNECT' || authority === undefined) {
       this.#options.refused.inc({ reason: 'not_connect' })

@@ -3,6 +3,9 @@ import type { End } from './ticks.ts'
 import { type Patience, until } from './until.ts'
 import type { Workload } from './workload.ts'
 
+/** A workload, or somebody in one. */
+export type Dialler = Pick<Workload, 'connect'>
+
 /** One end of a TCP connection in the hands of a test: what came, and how the other side ended it. */
 export class Conversation implements Disposable {
   readonly socket: Socket
@@ -20,12 +23,12 @@ export class Conversation implements Disposable {
   }
 
   /** Dials `ip:port` from a workload; resolves once the connection is open. */
-  static async dial(from: Workload, target: string): Promise<Conversation> {
+  static async dial(from: Dialler, target: string): Promise<Conversation> {
     return new Conversation(await from.connect(target))
   }
 
   /** Dials what should be refused, and answers how; also when that happens before the connection is open. */
-  static async refusal(from: Workload, target: string): Promise<End> {
+  static async refusal(from: Dialler, target: string): Promise<End> {
     try {
       using conversation = await Conversation.dial(from, target)
       return await conversation.ended()
@@ -91,7 +94,7 @@ export class Conversation implements Disposable {
 export class Listener implements Disposable {
   readonly taken: Conversation[] = []
   readonly #server: Server
-  #given = 0
+  readonly #given = new Set<Conversation>()
 
   private constructor(answer: (conversation: Conversation) => void) {
     this.#server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -115,17 +118,31 @@ export class Listener implements Disposable {
     return listener
   }
 
-  /** Resolves with the next conversation that nobody has asked for yet. */
+  /** Resolves with the first conversation that nobody has asked for yet. */
   async next(patience?: Patience): Promise<Conversation> {
-    const conversation = await until('somebody to connect', () => this.taken[this.#given], patience)
-    this.#given += 1
-    return conversation
+    return await this.#give('somebody to connect', () => true, patience)
+  }
+
+  /** Resolves with the conversation whose other side said this. */
+  async whoSaid(text: string, patience?: Patience): Promise<Conversation> {
+    return await this.#give(`somebody to say "${text}"`, ({ heard }) => heard.includes(text), patience)
   }
 
   /** Frees the port and drops every conversation. */
   [Symbol.dispose](): void {
     this.#server.close()
     for (const conversation of this.taken) conversation[Symbol.dispose]()
+  }
+
+  async #give(
+    what: string,
+    fits: (conversation: Conversation) => boolean,
+    patience?: Patience,
+  ): Promise<Conversation> {
+    const free = () => this.taken.find((one) => !this.#given.has(one) && fits(one))
+    const conversation = await until(what, free, patience)
+    this.#given.add(conversation)
+    return conversation
   }
 }
 
@@ -135,12 +152,16 @@ export interface Pair extends Disposable {
   readonly server: Conversation
 }
 
+let greetings = 0
+
 /** Dials, and answers both ends of the connection once the client's greeting has arrived at the other one. */
-export async function converse(from: Workload, target: string, listener: Listener): Promise<Pair> {
-  const greeting = `greeting ${listener.taken.length}\n`
+export async function converse(from: Dialler, target: string, listener: Listener): Promise<Pair> {
+  const greeting = `greeting ${++greetings}\n`
   const client = (await Conversation.dial(from, target)).say(greeting)
-  const server = await listener.next()
-  await server.hears(greeting)
+  const arrived = () => listener.taken.some(({ heard }) => heard.includes(greeting))
+  await until(`${target} to be reached`, () => arrived() || client.end !== undefined)
+  if (!arrived()) throw new Error(`${target} was dialled, and the connection ended with ${client.end}`)
+  const server = await listener.whoSaid(greeting)
   return {
     client,
     server,

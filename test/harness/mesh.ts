@@ -64,6 +64,10 @@ export interface Service {
   remove(): void
 }
 
+export interface Policy extends Disposable {
+  remove(): void
+}
+
 type Named<P extends PolicyEntry> = Omit<P, 'namespace'> & { namespace?: string }
 export type PolicyOptions = Named<PeerAuthentication> | Named<AuthorizationPolicy>
 
@@ -224,11 +228,12 @@ export class Mesh implements AsyncDisposable {
     }
   }
 
-  /** Adds a policy, or replaces the one of that kind and name; the answer takes it away. */
-  policy(options: PolicyOptions): { remove(): void } {
+  /** Adds a policy, or replaces the one of that kind and name; the answer takes it away, also at the end of a scope. */
+  policy(options: PolicyOptions): Policy {
     const entry: PolicyEntry = { namespace: this.#namespace, ...options }
     this.registry.setPolicy(entry)
-    return { remove: () => this.registry.removePolicy(entry) }
+    const remove = (): void => this.registry.removePolicy(entry)
+    return { remove, [Symbol.dispose]: remove }
   }
 
   /** Records everything that passes the pod network from now on. */

@@ -89,7 +89,8 @@ export class Network {
       ['-n', namespace],
       [
         'link set lo up',
-        'link add bridge type bridge',
+        // An address of its own: else it takes the lowest of its ports', and each new pod may change it under all others.
+        'link add bridge address 02:77:00:00:00:01 type bridge',
         'link set bridge up',
         `address add ${plan.gateway.ipv4}/16 dev bridge`,
         // Answers at once what would else be waited for.

@@ -5,7 +5,7 @@ import { type Patience, until } from './until.ts'
 export type End = 'fin' | 'reset' | 'error'
 
 /** Reads the stream of `apps/ticker.ts` and knows whether a byte of it was lost. */
-export class Ticks {
+export class Ticks implements Disposable {
   readonly socket: Socket
   #last: Tick = { number: 0, checksum: 0 }
   #rest = ''
@@ -46,6 +46,11 @@ export class Ticks {
 
   async ended(patience?: Patience): Promise<{ readonly how: End; readonly at: number }> {
     return await until('the stream to end', () => this.#end, patience)
+  }
+
+  /** Cuts the connection, so that the ticker's end of it goes too. */
+  [Symbol.dispose](): void {
+    if (!this.socket.destroyed) this.socket.resetAndDestroy()
   }
 
   #ended(how: End): void {

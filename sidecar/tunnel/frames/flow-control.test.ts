@@ -1,0 +1,152 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { HeldBytes } from './held-bytes.ts'
+import { errorCode, flag } from './protocol.ts'
+import { frame, settings, word } from './testing/raw-peer.ts'
+import { RecordingSink } from './testing/recording-sink.ts'
+import { served } from './testing/served.ts'
+
+const kibibyte = 1_024
+
+/** Data that a server sent on a stream, in bytes. */
+function sentOn(peer: ReturnType<typeof served>['peer'], streamId: number): number {
+  const frames = peer.seen.filter((seen) => seen.type === 'data' && seen.streamId === streamId)
+  return frames.reduce((sum, { payload }) => sum + payload.length, 0)
+}
+
+test('slow readers keep no more than the connection window', async () => {
+  const connectionWindow = 1_024 * kibibyte
+  const { peer, session, requests } = served((request) => request.accept(), { connectionWindow })
+  let allowed = connectionWindow
+  const ids = Array.from({ length: 20 }, (_, i) => 2 * i + 1)
+  peer.send(...ids.map((id) => peer.connect(id)))
+  for (const id of ids) {
+    const size = Math.min(allowed, 200 * kibibyte)
+    for (let left = size; left > 0; left -= 16_000) {
+      peer.send(frame('data', 0, id, Buffer.alloc(Math.min(left, 16_000))))
+    }
+    allowed -= size
+  }
+  await peer.settle()
+  expect(session.heldSize).toBe(connectionWindow)
+  expect(peer.seen.filter(({ type, streamId }) => type === 'windowUpdate' && streamId === 0).length).toBe(1)
+
+  const sinks = requests.map(({ leg }) => RecordingSink.of(leg))
+  expect(sinks.reduce((sum, { received }) => sum + received, 0)).toBe(connectionWindow)
+  expect(session.heldSize).toBe(0)
+  await peer.settle()
+  expect(peer.seen.filter(({ type, streamId }) => type === 'windowUpdate' && streamId === 0).length).toBe(2)
+})
+
+test('more than the connection window ends the connection', async () => {
+  const { peer } = served((request) => request.accept(), { connectionWindow: 65_535, streamWindow: 65_535 })
+  peer.send(peer.connect(1), peer.connect(3))
+  peer.send(frame('data', 0, 1, Buffer.alloc(60_000)), frame('data', 0, 3, Buffer.alloc(6_000)))
+  const goaway = await peer.until(({ type }) => type === 'goaway')
+  expect(goaway.payload.readUInt32BE(4)).toBe(errorCode.flowControlError)
+})
+
+test('an aborted stream gives back what its reader had not taken', async () => {
+  const { peer, session, requests } = served()
+  peer.send(peer.connect(1), frame('data', 0, 1, Buffer.alloc(50_000)))
+  await peer.settle()
+  expect(session.heldSize).toBe(50_000)
+  requests[0]!.leg.abort(new Error('not wanted'))
+  expect(session.heldSize).toBe(0)
+})
+
+test('data that comes one byte at a time is kept in memory of about its size', () => {
+  const held = new HeldBytes()
+  for (let i = 0; i < 300; i++) {
+    held.push(Buffer.alloc(16_384, 7).subarray(5, 6))
+  }
+  expect(held.size).toBe(300)
+  const pieces: Buffer[] = []
+  for (let piece = held.shift(); piece; piece = held.shift()) pieces.push(piece)
+  expect(pieces.length).toBe(1)
+  expect(pieces[0]!.equals(Buffer.alloc(300, 7))).toBe(true)
+  expect(pieces[0]!.buffer.byteLength).toBeLessThanOrEqual(4_096)
+})
+
+test('bytes that are kept come out as they went in, however they are mixed', () => {
+  const step = fc.oneof(
+    fc.record({ size: fc.integer({ min: 1, max: 9_000 }) }),
+    fc.constant('shift' as const),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+      const held = new HeldBytes()
+      const [put, got]: [Buffer[], Buffer[]] = [[], []]
+      for (const [i, one] of steps.entries()) {
+        const bytes = one === 'shift' ? held.shift() : Buffer.alloc(one.size, i)
+        if (one === 'shift') got.push(Buffer.from(bytes ?? ''))
+        else {
+          held.push(bytes!)
+          put.push(bytes!)
+        }
+      }
+      for (let piece = held.shift(); piece; piece = held.shift()) got.push(piece)
+      expect(held.size).toBe(0)
+      expect(Buffer.concat(got).equals(Buffer.concat(put))).toBe(true)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('sends no more than the peer takes, and goes on when it takes more', async () => {
+  const { peer, requests } = served()
+  peer.send(frame('settings', 0, 0, settings([4, 1_000])), peer.connect(1))
+  await peer.settle()
+  const { leg } = requests[0]!
+  const sink = RecordingSink.of(leg)
+  leg.write(Buffer.alloc(3_000))
+  await peer.settle()
+  await peer.settle()
+  expect(sentOn(peer, 1)).toBe(1_000)
+  peer.send(frame('windowUpdate', 0, 1, word(500)))
+  await peer.settle()
+  await peer.settle()
+  expect(sentOn(peer, 1)).toBe(1_500)
+  // The peer may even take back what it allowed: then nothing goes until that is made up for.
+  peer.send(frame('settings', 0, 0, settings([4, 0])), frame('windowUpdate', 0, 1, word(1_000)))
+  await peer.settle()
+  await peer.settle()
+  expect(sentOn(peer, 1)).toBe(1_500)
+  leg.end()
+  peer.send(frame('settings', 0, 0, settings([4, 65_535])))
+  await peer.until(({ type, flags }) => type === 'data' && (flags & flag.endStream) !== 0)
+  expect(sentOn(peer, 1)).toBe(3_000)
+  peer.send(frame('data', flag.endStream, 1))
+  await sink.happened('closed')
+})
+
+test('an end passes while the connection window is closed', async () => {
+  const { peer, requests } = served()
+  peer.send(frame('settings', 0, 0, settings([4, 1_000_000])), peer.connect(1), peer.connect(3))
+  await peer.settle()
+  requests[0]!.leg.write(Buffer.alloc(100_000))
+  requests[1]!.leg.end()
+  await peer.until(({ type, streamId }) => type === 'data' && streamId === 3)
+  await peer.settle()
+  expect(sentOn(peer, 1)).toBe(65_535)
+  peer.send(frame('windowUpdate', 0, 0, word(100_000)))
+  await peer.settle()
+  await peer.settle()
+  expect(sentOn(peer, 1)).toBe(100_000)
+})
+
+test('asks a writer to wait at the high-water mark, and wakes it below', async () => {
+  const { peer, requests } = served((request) => request.accept(), { highWaterMark: 10_000 })
+  peer.send(frame('settings', 0, 0, settings([4, 0])), peer.connect(1))
+  await peer.settle()
+  const { leg } = requests[0]!
+  const sink = RecordingSink.of(leg)
+  expect(leg.write(Buffer.alloc(9_999))).toBe(true)
+  expect(leg.write(Buffer.alloc(1))).toBe(false)
+  peer.send(frame('windowUpdate', 0, 1, word(4_000)))
+  await peer.settle()
+  await peer.settle()
+  expect(sink.drains).toBe(0)
+  peer.send(frame('windowUpdate', 0, 1, word(1_000)))
+  await sink.until(({ drains }) => drains === 1)
+})

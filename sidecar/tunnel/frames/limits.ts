@@ -1,0 +1,25 @@
+/** Sizes that one connection keeps to. */
+export interface FrameLimits {
+  /** What a peer may send on one stream before its reader takes it, in bytes: 16 KiB to 1 MiB. */
+  readonly streamWindow: number
+  /** What a peer may send on all streams before their readers take it, in bytes: what it can make us keep. */
+  readonly connectionWindow: number
+  /** Payload of a frame that we accept, in bytes. */
+  readonly maxFrameSize: number
+  /** Streams that a peer may have open. */
+  readonly maxConcurrentStreams: number
+  /** Bytes of a decoded header list, counted as HPACK does. */
+  readonly maxHeaderListSize: number
+  /** Bytes that a stream queues before its writer is asked to wait. */
+  readonly highWaterMark: number
+}
+
+export const defaultLimits: FrameLimits = {
+  streamWindow: 256 * 1024,
+  // A hundred streams of a tunnel with full windows: a slow reader takes nothing from the others.
+  connectionWindow: 100 * 256 * 1024,
+  maxFrameSize: 64 * 1024,
+  maxConcurrentStreams: 1_000,
+  maxHeaderListSize: 64 * 1024,
+  highWaterMark: 128 * 1024,
+}

@@ -1,0 +1,71 @@
+import { once } from 'node:events'
+import { connect, createServer, type TLSSocket } from 'node:tls'
+import { describe, expect, it } from 'vitest'
+import { trusting } from '../testing/pictures.ts'
+import { TestPki } from '../testing/pki.ts'
+import { portOf } from '../testing/sockets.ts'
+import { contexts } from '../testing/tunnel-ends.ts'
+import { type Peer, peerOf, stillTrusted } from './peer.ts'
+import { tlsContext } from './tls-context.ts'
+
+const [old, next] = [new TestPki(), new TestPki()]
+
+/** Both ends' view of each other, each under roots of its own choice. */
+async function handshake(
+  client: TestPki,
+  server: TestPki,
+): Promise<{ seen: Peer | undefined; accepted: Peer | undefined }> {
+  const near = contexts(client.certificate('frontend'), old.trust(next))
+  const far = contexts(server.certificate('backend'), next.trust(old))
+  const options = { requestCert: true, checkServerIdentity: () => undefined }
+  const listener = createServer({ ...tlsContext(far.own, far.roots), ...options })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const socket = connect({
+    ...tlsContext(near.own, near.roots),
+    ...options,
+    host: '127.0.0.1',
+    port: portOf(listener),
+  })
+  const [[accepted]] = (await Promise.all([
+    once(listener, 'secureConnection'),
+    once(socket, 'secureConnect'),
+  ])) as [[TLSSocket], unknown]
+  const peers = { seen: peerOf(socket, near), accepted: peerOf(accepted, far) }
+  socket.destroy()
+  accepted.destroy()
+  listener.close()
+  return peers
+}
+
+const fingerprint = (pki: TestPki): string => pki.root.certificate.fingerprint256
+
+describe('the roots that a peer may have proved itself by', () => {
+  it('are the one of its chain, as both ends see it', async () => {
+    const { seen, accepted } = await handshake(next, next)
+    expect(seen?.roots).toEqual([fingerprint(next)])
+    expect(accepted?.roots).toEqual([fingerprint(next)])
+  })
+
+  it('are all of them in the eyes of an accepting end that does not know its issuer: in doubt none may go', async () => {
+    const { seen, accepted } = await handshake(old, next)
+    expect(seen?.roots).toEqual([fingerprint(next)])
+    expect(accepted?.roots.toSorted()).toEqual([fingerprint(old), fingerprint(next)].toSorted())
+  })
+})
+
+describe('a peer', () => {
+  const proved = (...roots: string[]): Peer =>
+    ({ identity: next.certificate('x').identity, serial: '', roots, notAfter: 0 }) satisfies Peer
+
+  it('is believed while every root that it may have used is', () => {
+    expect(stillTrusted(proved('a'), trusting('a', 'b'))).toBe(true)
+    expect(stillTrusted(proved('a', 'b'), trusting('a', 'b', 'c'))).toBe(true)
+    expect(stillTrusted(proved('a', 'b'), trusting('b'))).toBe(false)
+    expect(stillTrusted(proved('a'), trusting('b'))).toBe(false)
+    expect(stillTrusted(proved('a'), undefined)).toBe(false)
+  })
+
+  it('is not believed where there is no root to believe by', () => {
+    expect(stillTrusted(proved(), trusting('a'))).toBe(false)
+  })
+})
