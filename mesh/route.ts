@@ -82,13 +82,14 @@ function serviceRoute(
   const usable = snapshot
     .endpointsOf(service.key)
     .filter((workload) => service.publishNotReady || workload.health === 'healthy')
-  const endpoints = usable.flatMap((workload) => endpointsIn(workload, service, destination, own))
+  const endpoints = usable.flatMap((workload) => endpointsIn(snapshot, workload, service, destination, own))
   return endpoints.length > 0
     ? { kind: 'endpoints', service, endpoints }
     : { kind: 'refused', reason: { kind: 'no_endpoints', service: service.key } }
 }
 
 function endpointsIn(
+  snapshot: Snapshot,
   workload: Workload,
   service: Service,
   destination: SocketAddress,
@@ -98,6 +99,9 @@ function endpointsIn(
   const target = mappings?.find((mapping) => mapping.servicePort === destination.port)
   const ip = addressLike(destination.ip, workload)
   if (!target || ip === undefined) return []
+  // While an address passes from one pod to the next, only its owner is dialled there.
+  const owner = snapshot.workloadAt(ip)
+  if (owner !== workload && !(workload.hostNetwork && owner?.hostNetwork)) return []
   return [endpointOf({ ip, port: target.targetPort } as EndpointAddress, workload, own)]
 }
 

@@ -25,11 +25,17 @@ describe('a snapshot', () => {
     }
   })
 
-  it('never takes a pod of the host’s network for the owner of the node’s address', () => {
+  it('takes a pod of the host’s network for the owner of the node’s address only where nobody else is', () => {
     const agent = workload('agent', ['10.77.0.1'], { hostNetwork: true, tunnel: 'none' })
-    expect(snapshot({ workloads: [agent] }).workloadAt(ip('10.77.0.1'))).toBeUndefined()
-    const pod = workload('pod', ['10.77.0.1'])
+    expect(snapshot({ workloads: [agent] }).workloadAt(ip('10.77.0.1'))).toBe(agent)
+    const pod = workload('pod', ['10.77.0.1'], { tunnel: 'none' })
     expect(snapshot({ workloads: [agent, pod] }).workloadAt(ip('10.77.0.1'))).toBe(pod)
+  })
+
+  it('gives an address that two claim to the meshed one: a moment’s ambiguity is never plaintext', () => {
+    const old = workload('a-old', ['10.77.0.1'], { tunnel: 'none' })
+    const meshed = workload('b-new', ['10.77.0.1'])
+    expect(snapshot({ workloads: [old, meshed] }).workloadAt(ip('10.77.0.1'))).toBe(meshed)
   })
 
   it('lists the endpoints of a service, ready or not, on the host’s network or not', () => {

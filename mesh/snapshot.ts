@@ -21,15 +21,15 @@ export interface SnapshotParts {
   readonly authorizations: ReadonlyMap<string, Authorization>
 }
 
-/** Indexes the parts by address and by service. An address of several owners belongs to the first by key. */
+/**
+ * Indexes the parts by address and by service. An address of several owners belongs to a meshed one before any other,
+ * so that a moment's ambiguity is never plaintext, to a pod before a pod of the node's network, then to the first by key.
+ */
 export function createSnapshot(parts: SnapshotParts): Snapshot {
   const workloadByIp = new Map<IpAddress, Workload>()
   const endpoints = new Map<ServiceKey, Workload[]>()
   for (const workload of parts.workloads.values()) {
-    // Pods of the host's network share the node's address; they are peers, never destinations of their own.
-    if (!workload.hostNetwork) {
-      for (const ip of workload.addresses) claim(workloadByIp, ip, workload, (owner) => owner.uid)
-    }
+    for (const ip of workload.addresses) claim(workloadByIp, ip, workload, workloadRank)
     for (const key of workload.services.keys()) {
       const list = endpoints.get(key)
       if (list) list.push(workload)
@@ -53,7 +53,13 @@ export function insideMesh(settings: MeshSettings, ip: IpAddress): boolean {
   return settings.networks.some((range) => cidrContains(range, ip))
 }
 
-function claim<T>(index: Map<IpAddress, T>, ip: IpAddress, owner: T, key: (owner: T) => string): void {
+function workloadRank({ tunnel, hostNetwork, uid }: Workload): string {
+  const rank = tunnel === 'hbone' ? 0 : hostNetwork ? 2 : 1
+  return `${rank} ${uid}`
+}
+
+/** The owner that ranks first in the order of text keeps the address. */
+function claim<T>(index: Map<IpAddress, T>, ip: IpAddress, owner: T, rank: (owner: T) => string): void {
   const present = index.get(ip)
-  if (present === undefined || key(owner) < key(present)) index.set(ip, owner)
+  if (present === undefined || rank(owner) < rank(present)) index.set(ip, owner)
 }

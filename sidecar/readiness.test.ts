@@ -26,6 +26,7 @@ function starting(loopbacks: readonly string[] = ['127.0.0.1']) {
 
 async function accepted(ip: string, port: number) {
   const pair = await tcpPair()
+  pair.inner.on('error', () => {})
   const destination = to(ip, port) as OriginalDestination
   return { socket: pair.inner, destination, source: to('10.77.0.2', 1), answer: watched(pair.outer) }
 }
@@ -56,7 +57,7 @@ describe('a pod', () => {
       'the mesh’s settings',
       'its own workload',
       'the trust bundle',
-      'policy shop/a',
+      'a policy that holds on it',
       'the tunnel listener',
       undefined,
       expect.stringContaining('draining'),
@@ -72,7 +73,7 @@ describe('a pod', () => {
     view.apply({ settings: settings(), workloads: [self], trust: trusting('root') })
     expect(readiness.missing()).toBeUndefined()
     view.apply({ workloads: [{ ...self, authorizationPolicies: ['shop/late'] }] })
-    expect(readiness.missing()).toBe('policy shop/late')
+    expect(readiness.missing()).toBe('a policy that holds on it')
   })
 })
 

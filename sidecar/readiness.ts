@@ -74,7 +74,8 @@ export class Readiness {
     const { view, credentials } = this.#options
     const host = this.#uncaptured()
     if (host !== undefined) return `redirection of ${host}: is weft-init missing, or ip6tables?`
-    if (!credentials.current()) return 'a certificate'
+    const certificate = credentials.current()
+    if (!certificate || certificate.notAfter <= Date.now()) return 'a certificate'
     return missingPart(view.current()) ?? (this.#listening ? undefined : 'the tunnel listener')
   }
 

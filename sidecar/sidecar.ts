@@ -23,7 +23,7 @@ import { checkSocketOptions } from './proxy/original-destination.ts'
 import { outbound } from './proxy/outbound.ts'
 import { Readiness } from './readiness.ts'
 import type { ContextSource } from './tunnel/context-source.ts'
-import { http2Layer } from './tunnel/http2-dial.ts'
+import { framesLayer } from './tunnel/frames/layer.ts'
 import { TunnelPool } from './tunnel/pool.ts'
 import { TunnelServer } from './tunnel/server.ts'
 import { View } from './view/view.ts'
@@ -82,7 +82,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   })
 
   // The data path.
-  const tunnels = new TunnelPool(http2Layer(contexts))
+  const tunnels = new TunnelPool(framesLayer(contexts))
   const loopbacks = hasIpv6(own) ? ['127.0.0.1', '::1'] : ['127.0.0.1']
   const readiness = new Readiness({ view, credentials, loopbacks })
   const guarded = (story: Promise<void>): void => {
@@ -137,7 +137,10 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     tunnels.retireAll()
     tunnelServer.refresh().then(
       () => readiness.listening(),
-      (error: unknown) => log.error('the tunnel listener could not take its certificate', { error }),
+      (error: unknown) => {
+        log.error('the tunnel listener could not take its certificate; it tries again', { error })
+        setTimeout(renewTunnels, 1_000).unref()
+      },
     )
   }
   credentials.onRenewed(renewTunnels)

@@ -11,7 +11,7 @@ import { recordedConnections, settledView } from '../testing/pictures.ts'
 import { noise, portOf, watched } from '../testing/sockets.ts'
 import { TunnelPool } from '../tunnel/pool.ts'
 import type { TunnelReply } from '../tunnel/tunnel.ts'
-import { connect } from './connect.ts'
+import { type Connector, connect } from './connect.ts'
 import { ConnectError } from './connect-error.ts'
 
 const connected: TunnelReply = { kind: 'connected' }
@@ -42,6 +42,7 @@ async function plain(): Promise<Endpoint> {
 function connecting(
   endpoints: readonly Endpoint[],
   onDial = (dial: FakeDial) => dial.succeed(new FakeTunnel(dial.target)),
+  stillHolds: Connector['stillHolds'] = () => undefined,
 ) {
   const layer = new FakeLayer(onDial)
   const view = settledView()
@@ -53,7 +54,11 @@ function connecting(
   }
   const client = new FakeLeg()
   const route = { kind: 'endpoints', service: service([]), endpoints } as const
-  const upstream = connect(route, client, record, { tunnels: new TunnelPool(layer), connections })
+  const upstream = connect(route, client, record, {
+    tunnels: new TunnelPool(layer),
+    connections,
+    stillHolds,
+  })
   upstream.catch(() => {})
   const streams = (): FakeStream[] => layer.tunnels.flatMap((tunnel) => tunnel.opened)
   /** The n-th stream that is opened, counted from 0. */
@@ -128,7 +133,7 @@ describe('another attempt', () => {
     expect(record).toMatchObject({ endpoint: meshed(2).address, peer: meshed(2).workload?.identity })
   })
 
-  it('goes on in plaintext with the same bytes where the other endpoint is known not to be meshed', async () => {
+  it('leaves what was said to the caller where the other endpoint is known not to be meshed', async () => {
     const outside = await plain()
     const { client, stream, upstream } = connecting([meshed(1), outside])
     const accepted = once(server!, 'connection') as Promise<[Socket]>
@@ -138,7 +143,9 @@ describe('another attempt', () => {
     first.answer(status(503))
     const [socket] = await accepted
     const heard = watched(socket)
-    await upstream
+    const { leg, prelude } = await upstream
+    expect(heard.text).toBe('')
+    prelude!.feed(leg)
     expect(await heard.end).toBe('fin')
     expect(heard.text).toBe('said to the first')
   })
@@ -227,6 +234,26 @@ describe('while the far end has not answered', () => {
   })
 })
 
+describe('a route that changes', () => {
+  it('before an attempt ends it: nothing is dialled', async () => {
+    const { upstream, layer } = connecting([meshed(1)], undefined, () => ({ kind: 'route_changed' }))
+    await expect(upstream).rejects.toMatchObject({ refusal: { kind: 'route_changed' } })
+    expect(layer.dials).toHaveLength(0)
+  })
+
+  it('while the far end owes its answer cuts what is being made', async () => {
+    let changed = false
+    const { upstream, stream, record } = connecting([meshed(1)], undefined, () =>
+      changed ? { kind: 'route_changed' } : undefined,
+    )
+    const { leg } = await stream(0)
+    changed = true
+    record.recheck()
+    await expect(upstream).rejects.toMatchObject({ refusal: { kind: 'route_changed' } })
+    expect(leg.aborted).toBeDefined()
+  })
+})
+
 describe('a connection in plaintext', () => {
   it('reaches an endpoint that is known not to be meshed, without reading the client ahead', async () => {
     const outside = await plain()
@@ -246,6 +273,7 @@ describe('a connection in plaintext', () => {
     const upstream = await connect({ kind: 'passthrough', address }, new FakeLeg(), record, {
       tunnels,
       connections,
+      stillHolds: () => undefined,
     })
     expect(upstream).toMatchObject({ endpoint: undefined, peer: undefined })
     expect(record.endpoint).toEqual(address)

@@ -2,14 +2,18 @@ import { formatSocketAddress } from '#mesh/address.ts'
 import type { Endpoint, Route } from '#mesh/route.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
+import { type Refusal, RefusedError } from '../connections/refusal.ts'
 import type { Peer } from '../tunnel/peer.ts'
 import type { TunnelPool } from '../tunnel/pool.ts'
 import { inOrderOfTrial } from './balance.ts'
 import { ConnectError } from './connect-error.ts'
-import { dial } from './dial.ts'
+import { dial, dialLimit } from './dial.ts'
 import type { Leg } from './leg.ts'
 import { Prelude } from './prelude.ts'
 import { socketLeg } from './socket-leg.ts'
+
+/** How long the far end may take to answer, its own dial of the application included, in milliseconds. */
+const answerLimit = dialLimit + 5_000
 
 /** Tunnels that are tried to one endpoint when each is refused unread, as while certificates change. */
 const tunnelAttempts = 4
@@ -17,13 +21,21 @@ const tunnelAttempts = 4
 export interface Connector {
   readonly tunnels: TunnelPool
   readonly connections: Connections
+  /** Whether a way to the destination is still what it was when the route was found; asked again on every change. */
+  readonly stillHolds: (way: Way) => Refusal | undefined
 }
 
-export interface Upstream {
-  readonly leg: Leg
-  /** Undefined where the connection goes on in plaintext. */
+/** How a connection goes on: by an endpoint of the mesh, or straight on where there is none. */
+export interface Way {
   readonly endpoint: Endpoint | undefined
+  /** Who answered there; undefined before that, and where the connection goes on in plaintext. */
   readonly peer: Peer | undefined
+}
+
+export interface Upstream extends Way {
+  readonly leg: Leg
+  /** What the application said already, and nobody has been told yet. */
+  readonly prelude: Prelude | undefined
 }
 
 /**
@@ -34,11 +46,12 @@ export async function connect(
   route: Exclude<Route, { kind: 'refused' }>,
   client: Leg,
   record: ConnectionRecord,
-  { tunnels, connections }: Connector,
+  { tunnels, connections, stillHolds }: Connector,
 ): Promise<Upstream> {
+  const straightOn = { endpoint: undefined, peer: undefined, prelude: undefined }
   if (route.kind === 'passthrough') {
     connections.assign(record, route.address)
-    return { leg: socketLeg(await dial(route.address, record.signal)), endpoint: undefined, peer: undefined }
+    return { leg: socketLeg(await dial(route.address, record.signal)), ...straightOn }
   }
   record.service = route.service
   let prelude: Prelude | undefined
@@ -46,12 +59,13 @@ export async function connect(
   for (const endpoint of inOrderOfTrial(route.endpoints, (address) => connections.load(address))) {
     connections.assign(record, endpoint.address)
     record.destinationWorkload = endpoint.workload
+    // A connection that is being made is cut by a change as a live one is, and no attempt begins on a stale route.
+    const changed = record.guard(() => stillHolds({ endpoint, peer: undefined }))
+    if (changed) throw new RefusedError(changed)
     try {
       if (endpoint.transport !== 'hbone') {
         const leg = socketLeg(await dial(endpoint.address, record.signal))
-        // An endpoint before this one may have been sent something, and has not looked at it.
-        prelude?.feed(leg)
-        return { leg, endpoint, peer: undefined }
+        return { leg, endpoint, peer: undefined, prelude }
       }
       prelude ??= new Prelude(client, record.carried)
       return await throughTunnel(endpoint, prelude, record, tunnels)
@@ -78,7 +92,7 @@ async function throughTunnel(
     if (!tunnel.usable) continue
     const { leg, reply } = tunnel.open(endpoint.address)
     prelude.feed(leg)
-    const answer = await unlessLost(prelude, record, reply).catch((error: Error) => {
+    const answer = await unlessLost(prelude, record, inTime(reply, where)).catch((error: Error) => {
       leg.abort(error)
       throw error
     })
@@ -86,7 +100,7 @@ async function throughTunnel(
       record.peer = tunnel.peer.identity
       record.peerSerial = tunnel.peer.serial
       record.keyExchange = tunnel.keyExchange
-      return { leg, endpoint, peer: tunnel.peer }
+      return { leg, endpoint, peer: tunnel.peer, prelude: undefined }
     }
     if (answer.kind === 'status') {
       const error = statusError(where, answer.status)
@@ -119,6 +133,19 @@ function statusError(where: string, status: number): ConnectError {
       })
     default:
       return new ConnectError('rejected_by_peer', `${where}: the peer answered ${status}`)
+  }
+}
+
+/** Waits for an answer, but not for ever: the peer may be gone without a word. */
+async function inTime<T>(wanted: Promise<T>, where: string): Promise<T> {
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => {
+    late.reject(new ConnectError('timeout', `${where}: the peer has not answered for ${answerLimit / 1_000} s`))
+  }, answerLimit)
+  try {
+    return await Promise.race([wanted, late.promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -48,7 +48,8 @@ export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): P
   try {
     application = await dialApplication(admission.permit, destination, record.signal)
   } catch (error) {
-    return refuse(refusalOf(error), 503)
+    // Cut by a change meanwhile is denied, and nothing to try again elsewhere.
+    return refuse(refusalOf(error), record.signal.aborted ? 401 : 503)
   }
   request.accept()
   record.connected()
@@ -133,6 +134,9 @@ function admit(
   return { kind: 'admitted', permit: permit! }
 }
 
+/** Peers whose workload the view has had, by their tunnel: a further stream of one that is gone is refused too. */
+const knownPeers = new WeakSet<Peer>()
+
 /** Whether the peer has lost what it was admitted with: its root, or the workload that it is. */
 function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: View): Refusal | undefined {
   const picture = view.current()
@@ -145,8 +149,10 @@ function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: Vie
   const { identity } = peer
   if (!stillTrusted(peer, picture.trust)) return { kind: 'peer_untrusted', identity }
   // A peer that the view has not heard of yet is no reason to refuse; one that it knew and knows no more is.
-  if (!claimed) return known ? { kind: 'peer_gone', identity } : undefined
+  if (known) knownPeers.add(peer)
+  if (!claimed) return knownPeers.has(peer) ? { kind: 'peer_gone', identity } : undefined
   if (!sameIdentity(claimed.identity, identity)) return { kind: 'peer_gone', identity }
+  knownPeers.add(peer)
   record.source = { ...record.source, workload: claimed }
   return undefined
 }

@@ -8,7 +8,7 @@ import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts
 import { stillTrusted } from '../tunnel/peer.ts'
 import type { TunnelPool } from '../tunnel/pool.ts'
 import type { View } from '../view/view.ts'
-import { connect, type Upstream } from './connect.ts'
+import { connect, type Upstream, type Way } from './connect.ts'
 import { pump } from './pump.ts'
 import { socketLeg } from './socket-leg.ts'
 
@@ -43,16 +43,18 @@ export async function outbound(
 
   let upstream: Upstream
   try {
-    upstream = await connect(route, client, record, { tunnels, connections })
+    upstream = await connect(route, client, record, { tunnels, connections, stillHolds })
   } catch (error) {
     return refuse(refusalOf(error))
   }
-  const changed = record.guard(() => stillHolds(upstream, destination))
+  const changed = record.guard(() => stillHolds(upstream))
   if (changed) {
     upstream.leg.abort(new RefusedError(changed))
     return refuse(changed)
   }
   record.connected()
+  // Nothing was said in plaintext before the guard had passed.
+  upstream.prelude?.feed(upstream.leg)
   record.outcome = await pump(client, upstream.leg, record)
 
   /** Unknown is not unmeshed: an address of the mesh that the view lacks is asked for before it is refused. */
@@ -64,10 +66,10 @@ export async function outbound(
   }
 
   /** Whether the other end is still who it was, and still reached the same way. */
-  function stillHolds({ endpoint, peer }: Upstream, to: OriginalDestination): Refusal | undefined {
+  function stillHolds({ endpoint, peer }: Way): Refusal | undefined {
     const picture = view.current()
     if (!endpoint) {
-      return resolveRoute(picture, to, own).kind === 'passthrough' ? undefined : { kind: 'route_changed' }
+      return resolveRoute(picture, destination, own).kind === 'passthrough' ? undefined : { kind: 'route_changed' }
     }
     if (endpoint.transport === 'own' || !endpoint.workload) return undefined
     const { uid, identity } = endpoint.workload
@@ -75,8 +77,7 @@ export async function outbound(
     if (!now?.addresses.includes(endpoint.address.ip)) return { kind: 'peer_gone', identity }
     const sameTransport = (now.tunnel === 'hbone') === (endpoint.transport === 'hbone')
     if (!sameTransport) return { kind: 'route_changed' }
-    if (!peer) return undefined
-    if (!sameIdentity(now.identity, peer.identity)) return { kind: 'peer_gone', identity }
-    return stillTrusted(peer, picture.trust) ? undefined : { kind: 'peer_untrusted', identity }
+    if (!sameIdentity(now.identity, identity)) return { kind: 'peer_gone', identity }
+    return !peer || stillTrusted(peer, picture.trust) ? undefined : { kind: 'peer_untrusted', identity }
   }
 }

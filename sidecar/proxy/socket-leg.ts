@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { watchHalfClosed } from './half-closed.ts'
+import { unwatch, watchInKernel } from './kernel-sweep.ts'
 import type { Leg } from './leg.ts'
 import { streamLeg } from './stream-leg.ts'
 
@@ -12,8 +12,26 @@ export function socketLeg(socket: Socket): Leg {
     wasAborted: () => false,
     wasSent: () => socket.writableFinished,
   })
+  let hasEnded = false
+  const watch = (): void =>
+    watchInKernel(socket, () => {
+      // Closed also means that both have sent FIN, and then there may be bytes that nobody has read yet.
+      if (hasEnded || !socket.writableEnded) leg.abort(new Error('the peer reset the connection'))
+    })
   socket.once('end', () => {
-    watchHalfClosed(socket, () => leg.abort(new Error('the peer reset the connection after its FIN')))
+    hasEnded = true
+    watch()
   })
-  return leg
+  socket.once('close', () => unwatch(socket))
+  return {
+    ...leg,
+    pause() {
+      leg.pause()
+      watch()
+    },
+    resume() {
+      if (!hasEnded) unwatch(socket)
+      leg.resume()
+    },
+  }
 }

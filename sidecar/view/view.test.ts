@@ -153,7 +153,7 @@ describe('the policies of this pod', () => {
     const held = view({ settings: settings(), trust: trusting('root'), workloads: [named] })
     expect(held.current().policies.missing).toEqual(['shop/late'])
     expect(judge(held.current(), facts)).toMatchObject({ kind: 'denial', reason: { kind: 'policy_missing' } })
-    expect(missingPart(held.current())).toBe('policy shop/late')
+    expect(missingPart(held.current())).toBe('a policy that holds on it')
     held.apply({ authorizations: [policy('late', 'deny')] })
     expect([held.current().policies.missing, missingPart(held.current())]).toEqual([[], undefined])
     held.apply({ removedAuthorizations: ['shop/late'] })
@@ -178,7 +178,7 @@ describe('what a pod waits for', () => {
       'the mesh’s settings',
       'its own workload',
       'the trust bundle',
-      'policy shop/deny',
+      'a policy that holds on it',
       undefined,
     ])
   })

@@ -110,8 +110,8 @@ export function missingPart(picture: Picture): string | undefined {
   if (!picture.settled) return 'the mesh’s settings'
   if (!picture.own) return 'its own workload'
   if (!picture.trust) return 'the trust bundle'
-  const [policy] = picture.policies.missing
-  return policy === undefined ? undefined : `policy ${policy}`
+  // Which one is nobody else's business: the probes tell this to whoever asks.
+  return picture.policies.missing.length > 0 ? 'a policy that holds on it' : undefined
 }
 
 /** The verdict on a connection under the picture as it is now. */

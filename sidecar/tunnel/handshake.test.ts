@@ -9,6 +9,7 @@ import type { Certificate } from '../credentials/certificate.ts'
 import { ConnectError } from '../proxy/connect-error.ts'
 import { dns, TestPki, uri } from '../testing/pki.ts'
 import { contexts, served } from '../testing/tunnel-ends.ts'
+import { framesLayer } from './frames/layer.ts'
 import { http2Layer } from './http2-dial.ts'
 import { tlsContext } from './tls-context.ts'
 
@@ -113,13 +114,19 @@ const refusals: readonly (readonly [string, () => TlsOptions, failure: string, t
   ],
 ]
 
-describe.each(['first', 'renewed', 'renewed under a new root'])(
-  'a dial with a certificate that is the %s',
-  (which) => {
+const layers = [
+  ['http2', http2Layer],
+  ['frames', framesLayer],
+] as const
+const renewals = ['first', 'renewed', 'renewed under a new root'] as const
+
+describe.each(layers.flatMap(([name, layer]) => renewals.map((which) => [name, which, layer] as const)))(
+  'a dial of the %s layer with a certificate that is %s',
+  (_, which, layerOver) => {
     const own = contexts(pki.certificate('frontend'), pki.trust())
     if (which !== 'first') own.own = pki.certificate('frontend')
     if (which.endsWith('new root')) own.roots = pki.trust(new TestPki())
-    const layer = http2Layer(own)
+    const layer = layerOver(own)
 
     it('yields a tunnel to the workload that was meant', async () => {
       const certificate = pki.certificate('backend')
@@ -159,11 +166,11 @@ describe.each(['first', 'renewed', 'renewed under a new root'])(
   },
 )
 
-describe('a dial', () => {
+describe.each(layers)('a dial of the %s layer', (_, layerOver) => {
   const own = contexts(pki.certificate('frontend'), pki.trust())
 
   it('of an address where nobody listens is refused', async () => {
-    await expect(http2Layer(own).dial(target, never)).rejects.toMatchObject({ failure: 'connection_refused' })
+    await expect(layerOver(own).dial(target, never)).rejects.toMatchObject({ failure: 'connection_refused' })
   })
 
   it('that has no certificate to show is not made', async () => {
@@ -171,7 +178,7 @@ describe('a dial', () => {
       throw new ConnectError('no_certificate', 'none yet')
     }
     const { bytes } = await impostor(tlsContext(pki.certificate('backend'), pki.trust()))
-    const dialled = http2Layer({ certificate: fail, trust: fail }).dial(target, never)
+    const dialled = layerOver({ certificate: fail, trust: fail }).dial(target, never)
     await expect(dialled).rejects.toMatchObject({ failure: 'no_certificate', retryable: false })
     expect(bytes()).toBe(0)
   })
@@ -179,20 +186,20 @@ describe('a dial', () => {
   it('of somebody who says nothing ends with its signal', async () => {
     await silent()
     const abort = new AbortController()
-    const dialled = http2Layer(own).dial(target, abort.signal)
+    const dialled = layerOver(own).dial(target, abort.signal)
     setTimeout(() => abort.abort(), 20)
     await expect(dialled).rejects.toMatchObject({ failure: 'cancelled', retryable: false })
   })
 
   it('does not begin when its signal has aborted', async () => {
-    const dialled = http2Layer(own).dial(target, AbortSignal.abort())
+    const dialled = layerOver(own).dial(target, AbortSignal.abort())
     await expect(dialled).rejects.toMatchObject({ failure: 'cancelled' })
   })
 
   it('of somebody who says nothing ends after five seconds', async () => {
     await silent()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const dialled = expect(http2Layer(own).dial(target, never)).rejects.toMatchObject({
+    const dialled = expect(layerOver(own).dial(target, never)).rejects.toMatchObject({
       failure: 'timeout',
       message: expect.stringContaining('NetworkPolicy'),
     })
@@ -204,7 +211,7 @@ describe('a dial', () => {
     const server = createTcpServer((socket) => socket.destroy())
     open.push(server)
     await new Promise<void>((resolve) => server.listen(ports.hbone, '127.0.0.1', resolve))
-    await expect(http2Layer(own).dial(target, never)).rejects.toMatchObject({
+    await expect(layerOver(own).dial(target, never)).rejects.toMatchObject({
       failure: 'tls_failed',
       retryable: true,
     })

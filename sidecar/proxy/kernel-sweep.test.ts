@@ -33,7 +33,7 @@ describe('a half-closed connection', () => {
     vi.advanceTimersByTime(4_999)
     expect(told).toEqual(['ended'])
     vi.advanceTimersByTime(1)
-    expect(told).toEqual(['ended', 'aborted: the peer reset the connection after its FIN'])
+    expect(told).toEqual(['ended', 'aborted: the peer reset the connection'])
   })
 
   it('that is only silent stays, for an hour and more', async () => {
@@ -56,5 +56,47 @@ describe('a half-closed connection', () => {
     other.inner.destroy()
     await once(other.inner, 'close')
     expect(vi.getTimerCount()).toBe(0)
+  })
+})
+
+describe('a connection that is not read for now', () => {
+  it('that its peer resets is aborted by the next sweep', async () => {
+    using pair = await tcpPair()
+    const told: string[] = []
+    const leg = socketLeg(pair.inner)
+    leg.read({
+      data: () => {},
+      ended: () => void told.push('ended'),
+      aborted: (cause) => void told.push(`aborted: ${cause.message}`),
+      drained: () => {},
+      closed: () => void told.push('closed'),
+    })
+    leg.pause()
+    pair.outer.resetAndDestroy()
+    await expect.poll(() => isClosedByKernel(pair.inner)).toBe(true)
+    vi.advanceTimersByTime(5_000)
+    expect(told).toEqual(['aborted: the peer reset the connection'])
+  })
+
+  it('keeps what is unread after both have sent FIN', async () => {
+    using pair = await tcpPair()
+    const told: string[] = []
+    const leg = socketLeg(pair.inner)
+    leg.read({
+      data: (bytes) => void told.push(bytes.toString()),
+      ended: () => void told.push('ended'),
+      aborted: (cause) => void told.push(`aborted: ${cause.message}`),
+      drained: () => {},
+      closed: () => void told.push('closed'),
+    })
+    leg.pause()
+    leg.end()
+    await once(pair.inner, 'finish')
+    pair.outer.end('last words')
+    await expect.poll(() => isClosedByKernel(pair.inner)).toBe(true)
+    vi.advanceTimersByTime(5_000)
+    expect(told).toEqual([])
+    leg.resume()
+    await expect.poll(() => told).toEqual(['last words', 'ended', 'closed'])
   })
 })
