@@ -147,3 +147,24 @@ async function put(path: string, body: string): Promise<{ status: number | undef
   const [response] = (await once(sending, 'response')) as [IncomingMessage]
   return { status: response.statusCode, body: await text(response) }
 }
+
+describe('an endpoint for loopback only', () => {
+  const ask = async (url: string, headers: Record<string, string>): Promise<number> => {
+    const asked = request(`${url}/text`, { headers }).end()
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    response.resume()
+    return response.statusCode ?? 0
+  }
+
+  it.each(['127.0.0.1:15000', 'localhost', '[::1]:15000'])('answers %s', async (host) => {
+    expect(await ask(await start({ loopbackOnly: true }), { host })).toBe(200)
+  })
+
+  it.each([
+    { host: 'rebind.example' },
+    { host: '127.0.0.1.example' },
+    { host: '127.0.0.1', origin: 'http://a.example' },
+  ])('refuses %j', async (headers) => {
+    expect(await ask(await start({ loopbackOnly: true }), headers)).toBe(403)
+  })
+})

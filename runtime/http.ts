@@ -30,16 +30,30 @@ export interface HttpOptions {
   readonly port: number
   /** `GET /path` to what answers it. */
   readonly routes: Readonly<Record<string, Route>>
+  /** Refuse what a browser may have been led to send: another Host than loopback, or an Origin. */
+  readonly loopbackOnly?: boolean
   readonly log: Log
 }
 
 const bodyLimit = 64 * 1024
+const foreignHost: HttpAnswer = {
+  status: 403,
+  body: { error: 'ask by a loopback address, and not from a page' },
+}
 const internalError: HttpAnswer = { status: 500, body: { error: 'internal error; the log has the reason' } }
 
 /** A small HTTP server for a process's own endpoints: admin, metrics, readiness. Rejects when it cannot listen. */
-export async function serveHttp({ host, port, routes, log }: HttpOptions): Promise<HttpServer> {
+export async function serveHttp({
+  host,
+  port,
+  routes,
+  log,
+  loopbackOnly = false,
+}: HttpOptions): Promise<HttpServer> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
-    answer(request, routes)
+    const foreign = loopbackOnly && isForeign(request)
+    const answered = foreign ? Promise.resolve(foreignHost) : answer(request, routes)
+    answered
       .then((result) => send(response, result))
       .catch((error: unknown) => {
         log.error('an endpoint failed', { path: request.url, error })
@@ -62,6 +76,12 @@ export async function serveHttp({ host, port, routes, log }: HttpOptions): Promi
         server.closeAllConnections()
       }),
   }
+}
+
+/** A page of somebody else's can point a name of its own at 127.0.0.1, but not hide that it did. */
+function isForeign({ headers }: IncomingMessage): boolean {
+  const isLoopback = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/.test(headers.host ?? '')
+  return !isLoopback || headers.origin !== undefined
 }
 
 async function answer(request: IncomingMessage, routes: HttpOptions['routes']): Promise<HttpAnswer> {

@@ -158,7 +158,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   }
   const exposition = async () => ({ type: registry.contentType, body: await registry.metrics() })
   const endpoints: HttpServer[] = await Promise.all([
-    serveHttp({ host: '127.0.0.1', port: ports.admin, routes: adminRoutes(admin), log }),
+    serveHttp({ host: '127.0.0.1', port: ports.admin, routes: adminRoutes(admin), loopbackOnly: true, log }),
     serveHttp({ host: '::', port: ports.metrics, routes: { 'GET /metrics': exposition }, log }),
     serveHttp({ host: '::', port: ports.readiness, routes: { 'GET /ready': ready }, log }),
   ])

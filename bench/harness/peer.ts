@@ -20,8 +20,11 @@ export const applicationPorts = { http: 8080, iperf: 5201, redis: 6379, hold: 70
 export const serverAddresses = 16
 
 export type Availability =
-  | { readonly kind: 'available'; /** E.g. `HAProxy 2.6.12`. */ readonly version: string }
-  | { readonly kind: 'absent'; /** Completes "left out: ..."; says what to install or to pass. */ readonly reason: string }
+  | { readonly kind: 'available' /** E.g. `HAProxy 2.6.12`. */; readonly version: string }
+  | {
+      readonly kind: 'absent' /** Completes "left out: ..."; says what to install or to pass. */
+      readonly reason: string
+    }
 
 /** Something that may stand between two applications: a pair of proxies, or nothing. */
 export interface Peer {

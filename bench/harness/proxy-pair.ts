@@ -1,3 +1,4 @@
+import { httpFrom } from '#test/harness/http.ts'
 import type { RunningProcess } from '#test/harness/process.ts'
 import { connectFrom } from '#test/harness/socket.ts'
 import type { Workload } from '#test/harness/workload.ts'
@@ -7,10 +8,10 @@ import { readyAfter } from './ready-after.ts'
 export interface ProxyPairOptions {
   readonly workloads: Readonly<Record<Side, Workload>>
   readonly uid: number
-  readonly env?: Readonly<Record<string, string>>
   command(side: Side): readonly string[]
-  /** `ip:port` inside the pod that accepts connections once the proxy is ready, and leads nowhere. */
-  readonly readiness: string
+  env?(side: Side): Readonly<Record<string, string>>
+  /** Whether a pod's proxy takes connections; also by rejecting when it does not. See `accepts` and `answers`. */
+  isReady(workload: Workload): Promise<boolean>
   evidence(): Promise<string>
 }
 
@@ -31,28 +32,42 @@ export class ProxyPair implements Proxies {
   }
 
   pid(side: Side): number {
-    return this.#processes.get(side)!.pid
+    const process = this.#processes.get(side)
+    if (!process?.running) throw new Error(process?.crash ?? `the ${side}'s proxy does not run`)
+    return process.pid
   }
 
   async restart(side: Side): Promise<number> {
-    const { workloads, uid, env, command, readiness } = this.#options
+    const { workloads, isReady } = this.#options
     await this.#processes.get(side)?.stop()
-    const workload = workloads[side]
-    const probe = async () => {
-      const socket = await connectFrom(workload.standing, readiness, { timeout: 1_000 })
-      socket.destroy()
-      return true
-    }
-    const started = workload.start(command(side), { uid, ...(env && { env }) })
-    void started.then((process) => this.#processes.set(side, process))
-    const ended = started.then(async (process) => {
-      await process.exited
-      throw new Error(process.crash ?? `${process.name} was ended`)
-    })
-    return await Promise.race([readyAfter(probe), ended])
+    // In this order: the clock begins before the process does.
+    return await Promise.race([readyAfter(() => isReady(workloads[side])), this.#run(side)])
   }
 
   async evidence(): Promise<string> {
     return await this.#options.evidence()
   }
+
+  /** Starts a proxy; rejects once it ends, however it does. */
+  async #run(side: Side): Promise<never> {
+    const { workloads, uid, command, env } = this.#options
+    const process = await workloads[side].start(command(side), { uid, ...(env && { env: env(side) }) })
+    this.#processes.set(side, process)
+    await process.exited
+    throw new Error(process.crash ?? `${process.name} was ended`)
+  }
+}
+
+/** Ready means: `ip:port` inside the pod accepts a connection. It must lead nowhere. */
+export function accepts(target: string): (workload: Workload) => Promise<boolean> {
+  return async ({ standing }) => {
+    const socket = await connectFrom(standing, target, { timeout: 1_000 })
+    socket.destroy()
+    return true
+  }
+}
+
+/** Ready means: a URL inside the pod answers with 200. */
+export function answers(url: string): (workload: Workload) => Promise<boolean> {
+  return async ({ standing }) => (await httpFrom(standing, url, { timeout: 1_000 })).status === 200
 }

@@ -140,7 +140,9 @@ function statusError(where: string, status: number): ConnectError {
 async function inTime<T>(wanted: Promise<T>, where: string): Promise<T> {
   const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => {
-    late.reject(new ConnectError('timeout', `${where}: the peer has not answered for ${answerLimit / 1_000} s`))
+    late.reject(
+      new ConnectError('timeout', `${where}: the peer has not answered for ${answerLimit / 1_000} s`),
+    )
   }, answerLimit)
   try {
     return await Promise.race([wanted, late.promise])

@@ -24,7 +24,7 @@ export interface Sink {
   ended(): void
   /** The peer reset, or the connection was lost. Nothing follows. */
   aborted(cause: Error): void
-  /** The queue of `write` is empty again. */
+  /** The queue of `write` has room again. */
   drained(): void
   /** Both ways ended and everything was handed to the kernel or the tunnel. Nothing follows. */
   closed(): void

@@ -69,7 +69,9 @@ export async function outbound(
   function stillHolds({ endpoint, peer }: Way): Refusal | undefined {
     const picture = view.current()
     if (!endpoint) {
-      return resolveRoute(picture, destination, own).kind === 'passthrough' ? undefined : { kind: 'route_changed' }
+      return resolveRoute(picture, destination, own).kind === 'passthrough'
+        ? undefined
+        : { kind: 'route_changed' }
     }
     if (endpoint.transport === 'own' || !endpoint.workload) return undefined
     const { uid, identity } = endpoint.workload

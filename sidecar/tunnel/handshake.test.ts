@@ -10,7 +10,7 @@ import { ConnectError } from '../proxy/connect-error.ts'
 import { dns, TestPki, uri } from '../testing/pki.ts'
 import { contexts, served } from '../testing/tunnel-ends.ts'
 import { framesLayer } from './frames/layer.ts'
-import { http2Layer } from './http2-dial.ts'
+import { http2Layer } from './testing/http2-dial.ts'
 import { tlsContext } from './tls-context.ts'
 
 vi.mock('#mesh/ports.ts', async (original) => {
@@ -114,63 +114,56 @@ const refusals: readonly (readonly [string, () => TlsOptions, failure: string, t
   ],
 ]
 
-const layers = [
-  ['http2', http2Layer],
-  ['frames', framesLayer],
-] as const
 const renewals = ['first', 'renewed', 'renewed under a new root'] as const
 
-describe.each(layers.flatMap(([name, layer]) => renewals.map((which) => [name, which, layer] as const)))(
-  'a dial of the %s layer with a certificate that is %s',
-  (_, which, layerOver) => {
-    const own = contexts(pki.certificate('frontend'), pki.trust())
-    if (which !== 'first') own.own = pki.certificate('frontend')
-    if (which.endsWith('new root')) own.roots = pki.trust(new TestPki())
-    const layer = layerOver(own)
+describe.each(renewals)('a dial with a certificate that is %s', (which) => {
+  const own = contexts(pki.certificate('frontend'), pki.trust())
+  if (which !== 'first') own.own = pki.certificate('frontend')
+  if (which.endsWith('new root')) own.roots = pki.trust(new TestPki())
+  const layer = framesLayer(own)
 
-    it('yields a tunnel to the workload that was meant', async () => {
-      const certificate = pki.certificate('backend')
-      await using ends = await served(contexts(certificate, pki.trust()))
-      const tunnel = await layer.dial(target, never)
-      expect(tunnel).toMatchObject({
-        usable: true,
-        streams: 0,
-        keyExchange: 'X25519MLKEM768',
-        peer: {
-          identity: backend,
-          serial: certificate.serial,
-          notAfter: certificate.notAfter,
-          roots: [pki.root.certificate.fingerprint256],
-        },
-      })
-      tunnel.destroy(new Error('done'))
-      expect(ends.requests).toHaveLength(0)
+  it('yields a tunnel to the workload that was meant', async () => {
+    const certificate = pki.certificate('backend')
+    await using ends = await served(contexts(certificate, pki.trust()))
+    const tunnel = await layer.dial(target, never)
+    expect(tunnel).toMatchObject({
+      usable: true,
+      streams: 0,
+      keyExchange: 'X25519MLKEM768',
+      peer: {
+        identity: backend,
+        serial: certificate.serial,
+        notAfter: certificate.notAfter,
+        roots: [pki.root.certificate.fingerprint256],
+      },
     })
+    tunnel.destroy(new Error('done'))
+    expect(ends.requests).toHaveLength(0)
+  })
 
-    it.each(refusals)('ends, and says nothing, when who answers %s', async (_, options, failure, told) => {
-      const { bytes } = await impostor(options())
-      const error = await layer.dial(target, never).then(
-        () => undefined,
-        (error: unknown) => error,
-      )
-      expect(error).toBeInstanceOf(ConnectError)
-      expect(error).toMatchObject({ failure, retryable: true })
-      expect((error as ConnectError).message).toMatch(
-        new RegExp(`^tunnel to 127\\.0\\.0\\.1:${ports.hbone}: `),
-      )
-      expect((error as ConnectError).message).toContain(told)
-      if (failure === 'wrong_identity')
-        expect((error as ConnectError).message).toContain(formatSpiffeId(backend))
-      expect(bytes()).toBe(0)
-    })
-  },
-)
+  it.each(refusals)('ends, and says nothing, when who answers %s', async (_, options, failure, told) => {
+    const { bytes } = await impostor(options())
+    const error = await layer.dial(target, never).then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    expect(error).toBeInstanceOf(ConnectError)
+    expect(error).toMatchObject({ failure, retryable: true })
+    expect((error as ConnectError).message).toMatch(new RegExp(`^tunnel to 127\\.0\\.0\\.1:${ports.hbone}: `))
+    expect((error as ConnectError).message).toContain(told)
+    if (failure === 'wrong_identity')
+      expect((error as ConnectError).message).toContain(formatSpiffeId(backend))
+    expect(bytes()).toBe(0)
+  })
+})
 
-describe.each(layers)('a dial of the %s layer', (_, layerOver) => {
+describe('a dial', () => {
   const own = contexts(pki.certificate('frontend'), pki.trust())
 
   it('of an address where nobody listens is refused', async () => {
-    await expect(layerOver(own).dial(target, never)).rejects.toMatchObject({ failure: 'connection_refused' })
+    await expect(framesLayer(own).dial(target, never)).rejects.toMatchObject({
+      failure: 'connection_refused',
+    })
   })
 
   it('that has no certificate to show is not made', async () => {
@@ -178,7 +171,7 @@ describe.each(layers)('a dial of the %s layer', (_, layerOver) => {
       throw new ConnectError('no_certificate', 'none yet')
     }
     const { bytes } = await impostor(tlsContext(pki.certificate('backend'), pki.trust()))
-    const dialled = layerOver({ certificate: fail, trust: fail }).dial(target, never)
+    const dialled = framesLayer({ certificate: fail, trust: fail }).dial(target, never)
     await expect(dialled).rejects.toMatchObject({ failure: 'no_certificate', retryable: false })
     expect(bytes()).toBe(0)
   })
@@ -186,20 +179,20 @@ describe.each(layers)('a dial of the %s layer', (_, layerOver) => {
   it('of somebody who says nothing ends with its signal', async () => {
     await silent()
     const abort = new AbortController()
-    const dialled = layerOver(own).dial(target, abort.signal)
+    const dialled = framesLayer(own).dial(target, abort.signal)
     setTimeout(() => abort.abort(), 20)
     await expect(dialled).rejects.toMatchObject({ failure: 'cancelled', retryable: false })
   })
 
   it('does not begin when its signal has aborted', async () => {
-    const dialled = layerOver(own).dial(target, AbortSignal.abort())
+    const dialled = framesLayer(own).dial(target, AbortSignal.abort())
     await expect(dialled).rejects.toMatchObject({ failure: 'cancelled' })
   })
 
   it('of somebody who says nothing ends after five seconds', async () => {
     await silent()
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const dialled = expect(layerOver(own).dial(target, never)).rejects.toMatchObject({
+    const dialled = expect(framesLayer(own).dial(target, never)).rejects.toMatchObject({
       failure: 'timeout',
       message: expect.stringContaining('NetworkPolicy'),
     })
@@ -211,7 +204,7 @@ describe.each(layers)('a dial of the %s layer', (_, layerOver) => {
     const server = createTcpServer((socket) => socket.destroy())
     open.push(server)
     await new Promise<void>((resolve) => server.listen(ports.hbone, '127.0.0.1', resolve))
-    await expect(layerOver(own).dial(target, never)).rejects.toMatchObject({
+    await expect(framesLayer(own).dial(target, never)).rejects.toMatchObject({
       failure: 'tls_failed',
       retryable: true,
     })

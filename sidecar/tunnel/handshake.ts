@@ -1,4 +1,9 @@
-import { type ConnectionOptions, connect as connectTls, type SecureContextOptions, type TLSSocket } from 'node:tls'
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  type SecureContextOptions,
+  type TLSSocket,
+} from 'node:tls'
 import { ports } from '#mesh/ports.ts'
 import { formatSpiffeId, sameIdentity } from '#mesh/spiffe-id.ts'
 import { parseSubjectAltName } from '../credentials/certificate.ts'

@@ -1,7 +1,8 @@
 import { formatSpiffeId } from '#mesh/spiffe-id.ts'
-import { streamsPerTunnel } from './http2-settings.ts'
 import type { Tunnel, TunnelLayer, TunnelTarget } from './tunnel.ts'
 
+/** Streams that one tunnel carries at most; a further connection opens another tunnel. */
+export const streamsPerTunnel = 100
 /** A tunnel that carried nothing for so long is closed, in milliseconds. */
 const idleLimit = 5 * 60_000
 

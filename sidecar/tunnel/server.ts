@@ -87,7 +87,8 @@ export class TunnelServer {
 
   #accept(socket: TLSSocket): void {
     const { contexts, refused, log, onRequest } = this.#options
-    for (const raw of this.#handshaking) if (raw.remotePort === socket.remotePort) this.#handshaking.delete(raw)
+    for (const raw of this.#handshaking)
+      if (raw.remotePort === socket.remotePort) this.#handshaking.delete(raw)
     const peer = peerOf(socket, contexts)
     const peerIp = parseIp(socket.remoteAddress ?? '')
     if (!peer || !peerIp || socket.alpnProtocol !== 'h2') {
@@ -105,7 +106,10 @@ export class TunnelServer {
       },
     })
     // Its live streams may stay; for another one it has to prove itself anew. Timers hold at most 2^31 ms.
-    const expiry = setTimeout(() => session.close(), Math.min(peer.notAfter - Date.now(), 2 ** 31 - 1)).unref()
+    const expiry = setTimeout(
+      () => session.close(),
+      Math.min(peer.notAfter - Date.now(), 2 ** 31 - 1),
+    ).unref()
     this.#sessions.add(session)
   }
 }

@@ -12,7 +12,7 @@ import { TestPki } from '../testing/pki.ts'
 import { noise, tcpPair, watched } from '../testing/sockets.ts'
 import { type Contexts, contexts, type ServedTunnels, served } from '../testing/tunnel-ends.ts'
 import { framesLayer } from './frames/layer.ts'
-import { http2Layer } from './http2-dial.ts'
+import { http2Layer } from './testing/http2-dial.ts'
 import type { Tunnel, TunnelStream } from './tunnel.ts'
 
 vi.mock('#mesh/ports.ts', async (original) => {
@@ -27,12 +27,7 @@ const backend = pki.certificate('backend')
 const destination = to('10.77.0.1', 8080) as EndpointAddress
 const never = new AbortController().signal
 
-const layers = [
-  ['http2', http2Layer],
-  ['frames', framesLayer],
-] as const
-
-describe.each(layers)('a tunnel of the %s layer', (_, layerOver) => {
+describe('a tunnel', () => {
   let source: Contexts
   let ends: ServedTunnels
   let tunnel: Tunnel
@@ -48,7 +43,7 @@ describe.each(layers)('a tunnel of the %s layer', (_, layerOver) => {
 
   function dialled(certificate = frontend): Promise<Tunnel> {
     const target = { ip: ip('127.0.0.1'), identity: backend.identity }
-    return layerOver(contexts(certificate, pki.trust())).dial(target, never)
+    return framesLayer(contexts(certificate, pki.trust())).dial(target, never)
   }
 
   /** One stream that the far end accepted, read at this end. */

@@ -5,9 +5,10 @@ import { formatSocketAddress } from '#mesh/address.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 import type { Workload } from '#test/harness/workload.ts'
 import { makeCertificates, nameOf, type PairCertificates } from '../certificates.ts'
-import type { Availability, Pair, Peer, Side, Site } from '../peer.ts'
-import { ProxyPair } from '../proxy-pair.ts'
 import { commandVersion } from '../command-version.ts'
+import { connectionsThatFit } from '../open-files.ts'
+import type { Availability, Pair, Peer, Side, Site } from '../peer.ts'
+import { accepts, ProxyPair } from '../proxy-pair.ts'
 
 /**
  * HAProxy as a sidecar: weft's own redirection rules lead to it, it dials the original destination, and every connection
@@ -35,7 +36,7 @@ export const haproxy: Peer = {
       workloads,
       uid: sidecarUid,
       command: (side) => ['haproxy', '-db', '-f', configuration(side)],
-      readiness,
+      isReady: accepts(readiness),
       evidence: () => connectionsByTls(server),
     })
     return {
@@ -52,7 +53,7 @@ const statistics = `127.0.0.1:${ports.metrics}`
 
 function clientSide({ root, chain }: PairCertificates): string {
   const tls = `ssl crt ${chain.client} ca-file ${root} verify required`
-  return `${common}
+  return `${common()}
 listen outbound
   bind 127.0.0.1:${ports.outbound}
   server original 0.0.0.0 ${tls} sni str(${nameOf('server')}) verifyhost ${nameOf('server')}
@@ -60,16 +61,17 @@ listen outbound
 }
 
 function serverSide({ root, chain }: PairCertificates): string {
-  return `${common}
+  return `${common()}
 listen inbound
   bind 0.0.0.0:${ports.inbound} ssl crt ${chain.server} ca-file ${root} verify required
   server original 0.0.0.0
 `
 }
 
-const common = `global
+// A function, since the limit of open files is raised after this file was loaded.
+const common = () => `global
   nbthread 1
-  maxconn 25000
+  maxconn ${connectionsThatFit(25_000)}
   stats socket ipv4@${statistics} level user
   ssl-default-bind-options ssl-min-ver TLSv1.3
   ssl-default-server-options ssl-min-ver TLSv1.3
@@ -92,6 +94,7 @@ async function connectionsByTls(server: Workload): Promise<string> {
   socket.end('show info\n')
   await once(socket, 'end')
   const line = answer.split('\n').find((text) => text.startsWith('CumSslConns:'))
-  if (line === undefined || Number(line.split(':')[1]) === 0) throw new Error(`HAProxy counts no TLS: ${line}`)
+  if (line === undefined || Number(line.split(':')[1]) === 0)
+    throw new Error(`HAProxy counts no TLS: ${line}`)
   return `${line.trim()} (accepted by the server's side, which demands a certificate)`
 }

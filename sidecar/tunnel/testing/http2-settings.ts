@@ -1,8 +1,5 @@
 import type { ServerSessionOptions } from 'node:http2'
 
-/** Streams that one tunnel carries at most; a further connection opens another tunnel. */
-export const streamsPerTunnel = 100
-
 /** The flow-control window of one stream, in bytes: what a peer may send that its reader has not taken yet. */
 const streamWindow = 256 * 1024
 /** The window of the whole connection; node:http2 credits it as it parses, so it bounds nothing and need not be small. */

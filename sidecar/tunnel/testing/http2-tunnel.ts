@@ -1,9 +1,8 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2'
 import { type EndpointAddress, formatSocketAddress } from '#mesh/address.ts'
+import type { Peer } from '../peer.ts'
+import type { Tunnel, TunnelReply, TunnelStream } from '../tunnel.ts'
 import { http2Leg } from './http2-leg.ts'
-import { watchLiveness } from './liveness.ts'
-import type { Peer } from './peer.ts'
-import type { Tunnel, TunnelReply, TunnelStream } from './tunnel.ts'
 
 export class Http2Tunnel implements Tunnel {
   readonly peer: Peer
@@ -24,7 +23,6 @@ export class Http2Tunnel implements Tunnel {
     session.on('goaway', () => {
       this.#retired = true
     })
-    watchLiveness(session)
   }
 
   get streams(): number {
