@@ -97,15 +97,15 @@ async function answer(request: IncomingMessage, routes: HttpOptions['routes']): 
   return route({ path: url.pathname, query: url.searchParams, body })
 }
 
+/** Undefined for a body over the limit. It is read to its end all the same: a reset would overtake the answer. */
 async function readBody(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > bodyLimit) return undefined
-    chunks.push(chunk)
+    if (size <= bodyLimit) chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return size > bodyLimit ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
 function send(response: ServerResponse, { status = 200, type, body }: HttpAnswer): void {

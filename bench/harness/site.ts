@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { chmod, copyFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { parseIp } from '#mesh/address.ts'
 import { startMesh } from '#test/harness/mesh.ts'
 import { allowOpenFiles } from './open-files.ts'
@@ -8,7 +10,13 @@ import { type Site, serverAddresses } from './peer.ts'
 /** Opens the network on which every pair stands; disposing its mesh takes everything away, as an interrupt does. */
 export async function openSite(): Promise<Site> {
   allowOpenFiles()
-  const mesh = await startMesh({ namespace: 'bench', sidecars: { WEFT_LOG_LEVEL: 'warn' } })
+  await buildBundles()
+  const mesh = await startMesh({
+    namespace: 'bench',
+    // What the image runs, not the sources.
+    sidecarProgram: ['/checkout/dist/sidecar.mjs'],
+    sidecars: { WEFT_LOG_LEVEL: 'warn' },
+  })
   const directory = join(dirname(mesh.registry.path), 'bench')
   await mkdir(directory)
   await chmod(directory, 0o755)
@@ -34,4 +42,9 @@ async function copy(from: string, to: string): Promise<string> {
   await copyFile(from, to)
   await chmod(to, 0o755)
   return to
+}
+
+async function buildBundles(): Promise<void> {
+  const script = join(import.meta.dirname, '../../scripts/bundle.ts')
+  await promisify(execFile)(process.execPath, [script])
 }

@@ -9,7 +9,9 @@ export interface Scale {
 export function linearScale(values: readonly number[], [from, to]: readonly [number, number]): Scale {
   const lowest = Math.min(0, ...values)
   const highest = Math.max(0, ...values)
-  const step = roundStep((highest - lowest || 1) / 5)
+  // Below what can be divided further, all values are alike.
+  const range = highest - lowest > 1e-12 ? highest - lowest : 1
+  const step = roundStep(range / 5)
   const first = Math.floor(lowest / step)
   const last = Math.max(first + 1, Math.ceil(highest / step))
   const ticks = Array.from({ length: last - first + 1 }, (_, n) => (first + n) * step)

@@ -23,6 +23,8 @@ export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Soc
     })
     const fail = (cause: unknown): void => {
       settle()
+      // What comes late of a socket that is given up must not be an uncaught error.
+      socket.on('error', () => {})
       socket.destroy()
       reject(dialFailure(where, cause))
     }

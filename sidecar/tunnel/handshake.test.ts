@@ -10,7 +10,6 @@ import { ConnectError } from '../proxy/connect-error.ts'
 import { dns, TestPki, uri } from '../testing/pki.ts'
 import { contexts, served } from '../testing/tunnel-ends.ts'
 import { framesLayer } from './frames/layer.ts'
-import { http2Layer } from './testing/http2-dial.ts'
 import { tlsContext } from './tls-context.ts'
 
 vi.mock('#mesh/ports.ts', async (original) => {

@@ -50,6 +50,8 @@ export function handshake(
     const socket = connectTls(options)
     const fail = (cause: unknown): void => {
       settle()
+      // What comes late of a socket that is given up must not be an uncaught error.
+      socket.on('error', () => {})
       socket.destroy()
       reject(identityError ?? dialFailure(where, cause))
     }

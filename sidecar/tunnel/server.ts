@@ -4,6 +4,7 @@ import { parseIp } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/metrics.ts'
+import type { TrustBundle } from '../view/trust-bundle.ts'
 import type { ContextSource } from './context-source.ts'
 import { type FrameSession, serveFrames } from './frames/server.ts'
 import { peerOf } from './peer.ts'
@@ -18,26 +19,40 @@ export interface TunnelServerOptions {
   readonly refused: Counter<'reason'>
 }
 
+interface Handshake {
+  readonly socket: Socket
+  /** Begun with a certificate that has been renewed since: its tunnel carries what was asked for meanwhile, no more. */
+  stale: boolean
+}
+
 /** The accepting end of HBONE, on 15008. Listens only once a certificate and a bundle are there. */
 export class TunnelServer {
   readonly #options: TunnelServerOptions
   readonly #sessions = new Set<FrameSession>()
-  readonly #handshaking = new Set<Socket>()
+  readonly #handshakes = new Map<string, Handshake>()
   #server: Server | undefined
+  #trust: TrustBundle | undefined
 
   constructor(options: TunnelServerOptions) {
     this.#options = options
   }
 
   /**
-   * Starts to listen, or takes the renewed certificate and bundle: tunnels of the old one open no new stream, and a
-   * handshake that began under it is begun anew. Rejects when it cannot listen; call it again then.
+   * Starts to listen, or takes the renewed certificate and bundle: tunnels of the old ones open no new stream. Rejects
+   * when it cannot listen; call it again then.
    */
   async refresh(): Promise<void> {
-    for (const session of this.#sessions) session.close()
-    for (const socket of this.#handshaking) socket.destroy()
     const { contexts } = this.#options
-    const context = tlsContext(contexts.certificate(), contexts.trust())
+    const trust = contexts.trust()
+    for (const session of this.#sessions) session.close()
+    for (const handshake of this.#handshakes.values()) {
+      // A root that is gone may have vouched for its peer. A certificate alone is no reason to lose what the peer,
+      // whose half of the handshake may be over, has asked for already.
+      if (trust === this.#trust) handshake.stale = true
+      else handshake.socket.destroy()
+    }
+    this.#trust = trust
+    const context = tlsContext(contexts.certificate(), trust)
     if (this.#server) this.#server.setSecureContext(context)
     else this.#server = await this.#listen(context)
   }
@@ -66,8 +81,9 @@ export class TunnelServer {
       highWaterMark: 64 * 1024,
     })
     server.on('connection', (socket) => {
-      this.#handshaking.add(socket)
-      socket.once('close', () => this.#handshaking.delete(socket))
+      const name = endsOf(socket)
+      this.#handshakes.set(name, { socket, stale: false })
+      socket.once('close', () => this.#handshakes.delete(name))
     })
     server.on('secureConnection', (socket) => this.#accept(socket))
     server.on('tlsClientError', (error, socket) => {
@@ -87,8 +103,9 @@ export class TunnelServer {
 
   #accept(socket: TLSSocket): void {
     const { contexts, refused, log, onRequest } = this.#options
-    for (const raw of this.#handshaking)
-      if (raw.remotePort === socket.remotePort) this.#handshaking.delete(raw)
+    socket.on('error', () => {})
+    const stale = this.#handshakes.get(endsOf(socket))?.stale
+    this.#handshakes.delete(endsOf(socket))
     const peer = peerOf(socket, contexts)
     const peerIp = parseIp(socket.remoteAddress ?? '')
     if (!peer || !peerIp || socket.alpnProtocol !== 'h2') {
@@ -111,5 +128,11 @@ export class TunnelServer {
       Math.min(peer.notAfter - Date.now(), 2 ** 31 - 1),
     ).unref()
     this.#sessions.add(session)
+    if (stale) session.close()
   }
+}
+
+/** Names a connection, by the socket that it came on as by the one that TLS makes of it. */
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`
 }
