@@ -42,7 +42,10 @@ export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): P
   const foreign = foreignDestination(destination, inbound.own)
   if (foreign) return refuse(foreign, 400)
   const admission = admit(record, destination, request.peer, inbound)
-  if (admission.kind === 'refused') return refuse(admission.refusal, 401)
+  if (admission.kind === 'refused') {
+    // Not ready yet is no verdict: the peer may ask another endpoint.
+    return refuse(admission.refusal, admission.refusal.kind === 'not_ready' ? 503 : 401)
+  }
 
   let application: Socket
   try {

@@ -1,11 +1,14 @@
 import { expect } from 'vitest'
+import type { EndpointAddress } from '#mesh/address.ts'
+import { to } from '#mesh/testing/mesh.ts'
 import { silentLog } from '#runtime/log.ts'
 import { Counter, createMetrics } from '#runtime/metrics.ts'
 import type { Certificate } from '../credentials/certificate.ts'
 import type { ContextSource } from '../tunnel/context-source.ts'
 import { TunnelServer } from '../tunnel/server.ts'
-import type { TunnelRequest } from '../tunnel/tunnel.ts'
+import type { Tunnel, TunnelRequest } from '../tunnel/tunnel.ts'
 import type { TrustBundle } from '../view/trust-bundle.ts'
+import { Heard } from './heard.ts'
 
 /** What one end of a tunnel proves itself by; a test may change it as a renewal does. */
 export interface Contexts extends ContextSource {
@@ -62,4 +65,23 @@ export async function served(
       await Promise.resolve()
     },
   }
+}
+
+/** Where the streams of tests go; nobody is there. */
+export const destination = to('10.77.0.1', 8080) as EndpointAddress
+
+/** One stream that the far end accepted, read at this end. */
+export async function requestedStream(tunnel: Tunnel, ends: ServedTunnels) {
+  const { leg: nearLeg, reply } = tunnel.open(destination)
+  const near = new Heard(nearLeg)
+  const request = await ends.request(ends.requests.length)
+  request.accept()
+  expect(await reply).toEqual({ kind: 'connected' })
+  return { near, nearLeg, request }
+}
+
+/** The same, read at both ends. */
+export async function openStream(tunnel: Tunnel, ends: ServedTunnels) {
+  const { request, ...rest } = await requestedStream(tunnel, ends)
+  return { ...rest, far: new Heard(request.leg), farLeg: request.leg }
 }

@@ -108,6 +108,12 @@ describe.skipIf(lacks('connections', 'curl'))('connections', () => {
       await late.server.hears('gone')
       late.client.reset()
       expect(await late.server.ended()).toBe('reset')
+
+      using answered = await converse(from, target, application)
+      answered.server.finish('all that I have to say')
+      await answered.client.ended()
+      answered.client.reset()
+      expect(await answered.server.ended()).toBe('reset')
     })
 
     test('a client that resets at once leaves no end that passes for a FIN', async () => {
@@ -132,6 +138,12 @@ describe.skipIf(lacks('connections', 'curl'))('connections', () => {
       await late.client.hears('some of it')
       late.server.reset()
       expect(await late.client.ended()).toBe('reset')
+
+      using asked = await converse(from, target, application)
+      asked.client.finish('the whole question')
+      await asked.server.ended()
+      asked.server.reset()
+      expect(await asked.client.ended()).toBe('reset')
     })
 
     test('a body that is cut short does not pass for a whole one', async () => {
@@ -224,6 +236,28 @@ describe.skipIf(lacks('connections', 'curl'))('connections', () => {
     expect(serials.size).toBe(5)
     await stream.more()
     expect(stream.end).toBeUndefined()
+  })
+
+  test('no connection fails while both ends renew their certificates under them', async () => {
+    const over = new AbortController()
+    let carried = 0
+    const keepAsking = async (): Promise<void> => {
+      while (!over.signal.aborted) {
+        const socket = await alice.connect(`${bob.ip}:7002`)
+        socket.end('a question')
+        expect(await text(socket)).toBe('a question')
+        carried += 1
+      }
+    }
+    const askers = Promise.all(Array.from({ length: 8 }, keepAsking))
+    for (let renewal = 0; renewal < 5; renewal++) {
+      const before = carried
+      await alice.sidecar.admin('POST /certificate/renew')
+      await bob.sidecar.admin('POST /certificate/renew')
+      await Promise.race([askers, until('some more to be carried', () => carried >= before + 20)])
+    }
+    over.abort()
+    await askers
   })
 
   test('a connection that was silent all the while still carries both ways', async () => {

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Conversation, converse, Listener } from '#test/harness/conversation.ts'
 import { type Mesh, startMesh } from '#test/harness/mesh.ts'
@@ -110,6 +111,34 @@ describe.skipIf(lacks('lifecycle'))('lifecycle', () => {
       expect(pod.sidecar.accessLog().every(({ outcome }) => outcome === 'closed')).toBe(true)
     })
 
+    test('loses no connection of a service that it is one endpoint of', async () => {
+      const pods = await Promise.all(
+        ['stays', 'goes'].map((name) => mesh.workload(name, { labels: { app: 'echo' } })),
+      )
+      await Promise.all(pods.map((pod) => pod.app('echo', ['--port', '7000'])))
+      const service = mesh.service('echo', { ports: [{ port: 80, targetPort: 7000 }] })
+      const ask = async (): Promise<void> => {
+        const socket = await alice.connect(`${service.ip}:80`)
+        socket.end('a question')
+        expect(await text(socket)).toBe('a question')
+      }
+      await until('the service to be known', async () => {
+        await ask()
+        return true
+      })
+      const over = new AbortController()
+      const askers = Array.from({ length: 8 }, async () => {
+        while (!over.signal.aborted) await ask()
+      })
+      const goes = pods[1]!
+      // As Kubernetes does: the endpoint goes and the sidecar is told to end, neither waiting for the other.
+      goes.sidecar.signal('SIGTERM')
+      goes.update({ ready: false })
+      expect(await Promise.race([goes.sidecar.process.exited, ...askers])).toEqual({ code: 0, signal: null })
+      over.abort()
+      await Promise.all(askers)
+    })
+
     test('ends at its deadline all the same, and resets what is still connected', async () => {
       const pod = await mesh.workload('hurried', { sidecar: { WEFT_DRAIN_DEADLINE: '300ms' } })
       using application = await Listener.open(pod, 8080)
@@ -157,7 +186,11 @@ describe.skipIf(lacks('lifecycle'))('lifecycle', () => {
     using encrypted = await converse(alice, `${pod.ip}:8080`, application)
     using away = await Listener.open(bob, 8080)
     using outward = await converse(pod, `${bob.ip}:8080`, away)
+    using asked = await converse(alice, `${pod.ip}:8080`, application)
+    asked.client.finish('the whole question')
+    await asked.server.ended()
     await pod.sidecar.kill()
+    expect(await asked.client.ended({ timeout: 1_000 })).toBe('reset')
     expect(await encrypted.client.ended({ timeout: 1_000 })).toBe('reset')
     expect(await outward.server.ended({ timeout: 1_000 })).toBe('reset')
     expect(await Conversation.refusal(alice, `${pod.ip}:8080`)).toBe('reset')

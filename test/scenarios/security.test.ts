@@ -103,27 +103,26 @@ describe.skipIf(lacks('security', 'openssl', 'tcpdump'))('security', () => {
       const late = await mesh.workload('late', { sidecar: false })
       await mesh.controlPlane.token(late.entry)
       await until('alice to know it', () => knows(alice, late))
-      await mesh.controlPlane.stop()
       using applications = await Listener.open(late, 8080)
-      const sidecar = await mesh.launchSidecar(late)
-      await sidecar.process.line(/"started"/)
-      const { startup, readiness } = await until('its answer to a probe', async () => {
-        const answers = await mesh.probe(late)
-        return answers.startup.startsWith('503 waits for a certificate') && answers
-      })
-      expect(startup).toMatch(/^503 waits for a certificate/)
-      expect(readiness).toMatch(/^503 waits for a certificate/)
+      await mesh.controlPlane.stop()
+      try {
+        const sidecar = await mesh.launchSidecar(late)
+        await sidecar.process.line(/"started"/)
+        const waits = /^503 waits for a certificate/
+        await until('the startup probe to arrive', async () => waits.test((await mesh.probe(late)).startup))
+        expect((await mesh.probe(late)).readiness).toMatch(waits)
 
-      expect(await Conversation.refusal(outsider, `${late.ip}:8080`)).toBe('reset')
-      expect(await Conversation.refusal(alice, `${late.ip}:8080`)).toBe('reset')
-      expect(await Conversation.refusal(late, `${bob.ip}:8080`)).toBe('reset')
-      expect(applications.taken).toHaveLength(0)
-      const refused = late.sidecar
-        .accessLog()
-        .map(({ direction, reason }) => `${String(direction)} ${String(reason)}`)
-      expect(new Set(refused)).toEqual(new Set(['inbound not_ready', 'outbound not_ready']))
-
-      await mesh.controlPlane.start()
+        expect(await Conversation.refusal(outsider, `${late.ip}:8080`)).toBe('reset')
+        expect(await Conversation.refusal(alice, `${late.ip}:8080`)).toBe('reset')
+        expect(await Conversation.refusal(late, `${bob.ip}:8080`)).toBe('reset')
+        for (const direction of ['inbound', 'outbound']) {
+          const record = await sidecar.access(direction, (one) => one['direction'] === direction)
+          expect(record['reason']).toBe('not_ready')
+        }
+        expect(applications.taken).toHaveLength(0)
+      } finally {
+        await mesh.controlPlane.start()
+      }
       await until('it to be ready', async () => (await mesh.probe(late)).readiness === '200 ready')
       using _talk = await until('alice to reach it', () => converse(alice, `${late.ip}:8080`, applications))
     })
