@@ -24,7 +24,17 @@ export function adminRoutes({ view, connections, credentials, readiness, connect
     'GET /config': () => ({ body: describePicture(view.current(), connected(), readiness.missing()) }),
     'GET /connections': () => ({ body: [...connections.live()].map(describeConnection) }),
     'GET /certificate': () => ({ body: describeCertificate(credentials.current()) }),
-    'POST /certificate/renew': async () => ({ body: describeCertificate(await credentials.renew()) }),
+    'POST /certificate/renew': async () => {
+      try {
+        return { body: describeCertificate(await credentials.renew()) }
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error)
+        return {
+          status: 503,
+          body: { error: `the authority gave no certificate; the old one stays: ${reason}` },
+        }
+      }
+    },
     'GET /log-level': () => ({ body: { level: log.level } }),
     'PUT /log-level': ({ body }) => {
       const level = logLevels.find((known): known is LogLevel => known === body.trim())

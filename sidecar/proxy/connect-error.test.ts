@@ -11,7 +11,7 @@ describe('a failed dial', () => {
     ['EHOSTUNREACH', 'unreachable', 'no route'],
     ['ENETUNREACH', 'unreachable', 'no route'],
     ['EADDRNOTAVAIL', 'unreachable', 'no route'],
-    ['ETIMEDOUT', 'timeout', 'NetworkPolicy'],
+    ['ETIMEDOUT', 'timeout', 'raw'],
     ['ECONNRESET', 'tls_failed', 'closed the connection'],
     ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'tls_failed', 'raw'],
     ['ERR_TLS_CERT_ALTNAME_INVALID', 'tls_failed', 'raw'],

@@ -49,7 +49,7 @@ function translate(error: NodeJS.ErrnoException): [ConnectFailure, string?] {
     case 'EADDRNOTAVAIL':
       return ['unreachable', 'there is no route to it; is the pod gone?']
     case 'ETIMEDOUT':
-      return ['timeout', 'no answer; maybe a NetworkPolicy blocks port 15008']
+      return ['timeout']
     case 'EMFILE':
     case 'ENFILE':
     case 'ENOBUFS':

@@ -29,7 +29,7 @@ export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Soc
       reject(dialFailure(where, cause))
     }
     const cancel = (): void => fail(cancelled)
-    const timer = setTimeout(fail, dialLimit, Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
+    const timer = setTimeout(fail, dialLimit, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))
     const settle = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', cancel)

@@ -59,7 +59,7 @@ export function handshake(
     const timer = setTimeout(
       fail,
       handshakeLimit,
-      Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }),
+      Object.assign(new Error('no answer; maybe a NetworkPolicy blocks port 15008'), { code: 'ETIMEDOUT' }),
     )
     const settle = (): void => {
       clearTimeout(timer)

@@ -9,7 +9,9 @@ export function kindOf(input: unknown): string {
 
 /** A text as a message shows it: quoted, escaped, at most 80 characters. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text)
+  const quoted = JSON.stringify(text.length > 80 ? `${text.slice(0, 79)}…` : text)
+  // JSON leaves DEL and the second set of control characters as they are, and a terminal obeys some of those.
+  return quoted.replace(/[\u007f-\u009f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`)
 }
 
 export function isMapping(input: unknown): input is Record<string, unknown> {
