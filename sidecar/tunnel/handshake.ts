@@ -4,15 +4,48 @@ import {
   type SecureContextOptions,
   type TLSSocket,
 } from 'node:tls'
+import { formatSocketAddress } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
 import { formatSpiffeId, sameIdentity } from '#mesh/spiffe-id.ts'
 import { parseSubjectAltName } from '../credentials/certificate.ts'
 import { ConnectError, dialFailure } from '../proxy/connect-error.ts'
-import { handshakeLimit } from './tls-context.ts'
+import type { ContextSource } from './context-source.ts'
+import { type Peer, peerOf } from './peer.ts'
+import { handshakeLimit, tlsContext } from './tls-context.ts'
 import type { TunnelTarget } from './tunnel.ts'
 
+/** A connection whose other end has proved who it is. */
+export interface Authenticated {
+  readonly socket: TLSSocket
+  readonly peer: Peer
+  /** The TLS key-exchange group, e.g. `X25519MLKEM768`. */
+  readonly keyExchange: string
+  /** Milliseconds since the epoch; the earlier end of both certificates. */
+  readonly expires: number
+}
+
+/** Dials a pod and verifies that it is whom discovery named; rejects with a ConnectError. */
+export async function authenticate(
+  contexts: ContextSource,
+  target: TunnelTarget,
+  signal: AbortSignal,
+): Promise<Authenticated> {
+  const where = `tunnel to ${formatSocketAddress({ ip: target.ip, port: ports.hbone })}`
+  const own = contexts.certificate()
+  const socket = await handshake(tlsContext(own, contexts.trust()), target, where, signal)
+  const peer = peerOf(socket, contexts)
+  if (!peer) {
+    socket.destroy()
+    throw new ConnectError('tls_failed', `${where}: its certificate cannot be read`, { retryable: true })
+  }
+  // getEphemeralKeyInfo names the group of the handshake, hybrid ones included (@types/node knows no names of those).
+  const group = socket.getEphemeralKeyInfo() as { name?: string } | null
+  const expires = Math.min(own.notAfter, peer.notAfter)
+  return { socket, peer, keyExchange: group?.name ?? 'unknown', expires }
+}
+
 /** Connects and authenticates; rejects with a ConnectError. The socket speaks HTTP/2. */
-export function handshake(
+function handshake(
   context: SecureContextOptions,
   target: TunnelTarget,
   where: string,
