@@ -4,11 +4,11 @@ import { formatSocketAddress } from '#mesh/address.ts'
 import type { Workload } from '#test/harness/workload.ts'
 import { makeCertificates, nameOf } from '../../certificates.ts'
 import { applicationPorts, type Pair, type Peer, type Side, type Site, sides } from '../../peer.ts'
+import { answers, ProxyPair } from '../../proxy-pair.ts'
 import { adminAddress, adminPort, proxyEnvironment, proxyUid } from './environment.ts'
 import { encryptedConnections } from './evidence.ts'
 import { givenBinary } from './given-binary.ts'
 import { writeIdentity } from './identity-directory.ts'
-import { ProbedPair } from './probed-pair.ts'
 import { redirection } from './redirection.ts'
 import type { StandInConfiguration } from './stand-in/configuration.ts'
 
@@ -70,12 +70,13 @@ async function startPair(site: Site, mode: LinkerdMode, executable: string): Pro
       identityDirectory: writeIdentity(certificates.key[side], join(home, side)),
       trustAnchors: readFileSync(certificates.root, 'utf8'),
     })
-  const proxies = await ProbedPair.start({
+  const environments = { client: environment('client'), server: environment('server') }
+  const proxies = await ProxyPair.start({
     workloads,
     uid: proxyUid,
-    command: [executable],
-    env: { client: environment('client'), server: environment('server') },
-    readiness: `http://${adminAddress}/ready`,
+    command: () => [executable],
+    env: (side) => environments[side],
+    isReady: answers(`http://${adminAddress}/ready`),
     evidence: async () => {
       const { body } = await client.http(`http://${adminAddress}/metrics`)
       return encryptedConnections(body)

@@ -4,8 +4,8 @@ import { formatSocketAddress } from '#mesh/address.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 import type { WorkloadEntry } from '#test/harness/registry-file.ts'
 import type { Pair, Peer, Side, Site } from '../../peer.ts'
+import { answers, ProxyPair } from '../../proxy-pair.ts'
 import { givenBinary } from '../linkerd/given-binary.ts'
-import { ProbedPair } from '../linkerd/probed-pair.ts'
 import { proxyEnvironment } from './environment.ts'
 import { encryptedConnections } from './evidence.ts'
 import { workloadsFile } from './workloads.ts'
@@ -56,12 +56,13 @@ async function startPair(site: Site, executable: string): Promise<Pair> {
     const { trustBundle } = mesh.controlPlane
     return proxyEnvironment({ namespace, pod: name, serviceAccount, workloads: file, token, trustBundle })
   }
-  const proxies = await ProbedPair.start({
+  const environments = { client: await environment('client'), server: await environment('server') }
+  const proxies = await ProxyPair.start({
     workloads,
     uid: sidecarUid,
-    command: [executable, 'proxy'],
-    env: { client: await environment('client'), server: await environment('server') },
-    readiness: `http://127.0.0.1:${ports.readiness}/healthz/ready`,
+    command: () => [executable, 'proxy'],
+    env: (side) => environments[side],
+    isReady: answers(`http://127.0.0.1:${ports.readiness}/healthz/ready`),
     evidence: async () => {
       const { body } = await client.http(`http://127.0.0.1:${ports.metrics}/metrics`)
       return encryptedConnections(body)
