@@ -11,16 +11,17 @@ import { stand } from './harness/stand.ts'
 import { findK6 } from './load/find-k6.ts'
 import { Progress } from './progress.ts'
 import { isValid, type Valid } from './report/measurement.ts'
+import { bulk } from './scenarios/bulk.ts'
 import { churn } from './scenarios/churn.ts'
 import { latency } from './scenarios/latency.ts'
 import { takeTurn } from './turn.ts'
 
-const help = `Usage: node bench/gate.ts [--k6 PATH]
+const help = `Usage: npm run bench:gate -- [--k6 PATH]
 
-Measures weft and HAProxy in turns for less than a minute, and fails when a ratio between the two is worse than
+Measures weft and HAProxy in turns for about a minute, and fails when a ratio between the two is worse than
 bench/gate.json allows. Ratios hold on fast and slow machines alike; every round's is shown, with the spread.
 
-Example: node bench/gate.ts --k6 /usr/bin/k6
+Example: npm run bench:gate -- --k6 /usr/bin/k6
 `
 
 /** The machine could not carry the load, so nothing can be said about weft. */
@@ -62,6 +63,7 @@ async function measure(gate: Gate, k6: string, progress: Progress): Promise<Vali
   const scenarios = [
     latency({ k6: await site.executable(k6), rate: 1000, warmUp: 0.5, duration: 1.5 }),
     churn({ duration: 1 }),
+    bulk({ streams: 1, duration: 1 }),
   ]
   progress.expect(scenarios.length * gate.rounds * stands.length)
   const taken: Valid[] = []

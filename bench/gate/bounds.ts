@@ -4,9 +4,9 @@ import { type Spread, spread } from '../report/statistics.ts'
 import type { Sample } from '../scenarios/scenario.ts'
 
 const ratio = v.pipe(v.number(), v.minValue(0))
-const figures = ['p50Ms', 'cpuMicrosPerRequest', 'perSecond'] as const
+const figures = ['p50Ms', 'perSecond', 'cpuMicrosPerRequest', 'cpuSecondsPerGigabyte'] as const
 const common = {
-  scenario: v.picklist(['latency-1000', 'churn']),
+  scenario: v.picklist(['latency-1000', 'churn', 'bulk-1']),
   figure: v.picklist(figures),
   /** How far noise may carry a good build past the bound. */
   margin: ratio,
@@ -68,7 +68,18 @@ export function describeJudgement({ bound, ratios, spread: { median, p25, p75 },
 }
 
 function valueOf({ figure }: Bound, { figures }: Sample): number {
-  if (figure !== 'cpuMicrosPerRequest') return figures[figure] ?? Number.NaN
-  const { clientCpuMicrosPerRequest: client, serverCpuMicrosPerRequest: server } = figures
-  return ((client ?? Number.NaN) + (server ?? Number.NaN)) / 2
+  switch (figure) {
+    case 'p50Ms':
+    case 'perSecond':
+      return figures[figure] ?? Number.NaN
+    case 'cpuMicrosPerRequest':
+      return mean(figures.clientCpuMicrosPerRequest, figures.serverCpuMicrosPerRequest)
+    case 'cpuSecondsPerGigabyte':
+      return mean(figures.clientCpuSecondsPerGigabyte, figures.serverCpuSecondsPerGigabyte)
+  }
+}
+
+/** Of the client's proxy and the server's; not a number when one is missing. */
+function mean(client = Number.NaN, server = Number.NaN): number {
+  return (client + server) / 2
 }

@@ -2,9 +2,9 @@ import { connect, createServer, type TLSSocket } from 'node:tls'
 import type { IpAddress } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
 import type { Leg } from '#sidecar/proxy/leg.ts'
-import { streamLeg } from '#sidecar/proxy/stream-leg.ts'
 import { contextSource, type PlainContext } from '#sidecar/tunnel/frames/testing/contexts.ts'
 import { framesUnderTest, http2UnderTest, listenTls } from '#sidecar/tunnel/frames/testing/layers.ts'
+import { streamLeg } from '#sidecar/tunnel/testing/stream-leg.ts'
 import { tlsContext } from '#sidecar/tunnel/tls-context.ts'
 
 /** `tls` is one TLS connection for each stream, with no layer at all: what the others are measured against. */

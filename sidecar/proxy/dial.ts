@@ -1,18 +1,21 @@
 import { connect, type Socket } from 'node:net'
 import { type EndpointAddress, formatSocketAddress } from '#mesh/address.ts'
 import { ConnectError, dialFailure } from './connect-error.ts'
+import { closeWithReset } from './linger.ts'
 
 /** How long a TCP dial may take, in milliseconds. */
 export const dialLimit = 5_000
 /** When both ends are silent for so long, the kernel asks whether the peer is still there. Milliseconds. */
-const keepAliveDelay = 30_000
+export const keepAliveDelay = 30_000
 
 /** A TCP connection to an address; rejects with a ConnectError. Half-open connections are kept. */
 export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Socket> {
   const where = formatSocketAddress(address)
   return new Promise((resolve, reject) => {
-    const cancelled = new ConnectError('cancelled', `${where}: the client went away`)
-    if (signal.aborted) return reject(cancelled)
+    // An Error is costly for its stack, so none is made before it is needed.
+    const cancelled = (): ConnectError => new ConnectError('cancelled', `${where}: the client went away`)
+    const late = (): Error => Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })
+    if (signal.aborted) return reject(cancelled())
     const socket = connect({
       host: address.ip,
       port: address.port,
@@ -25,11 +28,13 @@ export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Soc
       settle()
       // What comes late of a socket that is given up must not be an uncaught error.
       socket.on('error', () => {})
+      // The kernel may have connected it already: a FIN would be a word that nobody said.
+      closeWithReset(socket)
       socket.destroy()
       reject(dialFailure(where, cause))
     }
-    const cancel = (): void => fail(cancelled)
-    const timer = setTimeout(fail, dialLimit, Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' }))
+    const cancel = (): void => fail(cancelled())
+    const timer = setTimeout(() => fail(late()), dialLimit)
     const settle = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', cancel)

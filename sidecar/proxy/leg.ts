@@ -10,7 +10,7 @@ export interface Leg {
   read(sink: Sink): void
   pause(): void
   resume(): void
-  /** Queues bytes. False asks the writer to wait for `drained`. */
+  /** Queues a copy of the bytes. False asks the writer to wait for `drained`. */
   write(bytes: Buffer): boolean
   /** Sends FIN after what is queued; reading goes on. Further calls do nothing. */
   end(): void
@@ -19,6 +19,7 @@ export interface Leg {
 }
 
 export interface Sink {
+  /** The bytes are lent: good until this returns. */
   data(bytes: Buffer): void
   /** The peer sent FIN: no data follows. */
   ended(): void

@@ -47,7 +47,7 @@ export class Prelude {
   }
 
   #take(bytes: Buffer): void {
-    this.#kept.push(bytes)
+    this.#kept.push(Buffer.from(bytes))
     this.#size += bytes.length
     this.#carried.sent += bytes.length
     this.#far?.write(bytes)

@@ -1,17 +1,12 @@
-import {
-  type ConnectionOptions,
-  connect as connectTls,
-  type SecureContextOptions,
-  type TLSSocket,
-} from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, type SecureContext, type TLSSocket } from 'node:tls'
 import { formatSocketAddress } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
 import { formatSpiffeId, sameIdentity } from '#mesh/spiffe-id.ts'
 import { parseSubjectAltName } from '../credentials/certificate.ts'
 import { ConnectError, dialFailure } from '../proxy/connect-error.ts'
 import type { ContextSource } from './context-source.ts'
-import { type Peer, peerOf } from './peer.ts'
-import { handshakeLimit, tlsContext } from './tls-context.ts'
+import { isRevoked, type Peer, peerOf } from './peer.ts'
+import { handshakeLimit, sharedContext } from './tls-context.ts'
 import type { TunnelTarget } from './tunnel.ts'
 
 /** A connection whose other end has proved who it is. */
@@ -32,11 +27,16 @@ export async function authenticate(
 ): Promise<Authenticated> {
   const where = `tunnel to ${formatSocketAddress({ ip: target.ip, port: ports.hbone })}`
   const own = contexts.certificate()
-  const socket = await handshake(tlsContext(own, contexts.trust()), target, where, signal)
+  const socket = await handshake(sharedContext(own, contexts.trust()), target, where, signal)
   const peer = peerOf(socket, contexts)
   if (!peer) {
     socket.destroy()
     throw new ConnectError('tls_failed', `${where}: its certificate cannot be read`, { retryable: true })
+  }
+  if (isRevoked(peer, contexts.trust())) {
+    socket.destroy()
+    const message = `${where}: certificate ${peer.serial} of ${formatSpiffeId(peer.identity)} is revoked`
+    throw new ConnectError('peer_revoked', message, { retryable: true })
   }
   // getEphemeralKeyInfo names the group of the handshake, hybrid ones included (@types/node knows no names of those).
   const group = socket.getEphemeralKeyInfo() as { name?: string } | null
@@ -46,7 +46,7 @@ export async function authenticate(
 
 /** Connects and authenticates; rejects with a ConnectError. The socket speaks HTTP/2. */
 function handshake(
-  context: SecureContextOptions,
+  secureContext: SecureContext,
   target: TunnelTarget,
   where: string,
   signal: AbortSignal,
@@ -57,7 +57,7 @@ function handshake(
     let identityError: ConnectError | undefined
     // @types/node leaves noDelay out, which the TCP connection below is made with.
     const options: ConnectionOptions & { noDelay: boolean } = {
-      ...context,
+      secureContext,
       host: target.ip,
       port: ports.hbone,
       ALPNProtocols: ['h2'],

@@ -1,5 +1,5 @@
 import { constants } from 'node:crypto'
-import type { SecureContextOptions } from 'node:tls'
+import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import type { Certificate } from '../credentials/certificate.ts'
 import type { TrustBundle } from '../view/trust-bundle.ts'
 
@@ -21,6 +21,17 @@ export function tlsContext(certificate: Certificate, trust: TrustBundle): Secure
     key: certificate.key,
     cert: certificate.chain,
     ca: trust.roots,
-    ...(trust.crl === undefined ? {} : { crl: trust.crl }),
   }
+}
+
+/** The last context that was made of each certificate. */
+const made = new WeakMap<Certificate, { readonly trust: TrustBundle; readonly context: SecureContext }>()
+
+/** The context itself, made once for a certificate and a bundle: every dial would wait for it otherwise. */
+export function sharedContext(certificate: Certificate, trust: TrustBundle): SecureContext {
+  const present = made.get(certificate)
+  if (present?.trust === trust) return present.context
+  const context = createSecureContext(tlsContext(certificate, trust))
+  made.set(certificate, { trust, context })
+  return context
 }

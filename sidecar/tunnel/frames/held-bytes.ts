@@ -15,7 +15,7 @@ export class HeldBytes {
     this.size += bytes.length
     if (bytes.length > smallPiece) {
       this.#block = undefined
-      this.#pieces.push(bytes)
+      this.#pieces.push(Buffer.from(bytes))
       return
     }
     if (!this.#block || this.#filled + bytes.length > this.#block.length) {

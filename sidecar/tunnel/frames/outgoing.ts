@@ -1,9 +1,16 @@
+import { giveBlock, takeBlock } from '../../proxy/blocks.ts'
+
+/** In bytes: what a socket is read by. */
+const largestBlock = 64 * 1024
+
 /** What one stream has to send: bytes in order, then perhaps its end. */
 export class Outgoing {
   /** Bytes that the peer's window allows now; below 0 after the peer made its windows smaller. */
   window: number
   /** Bytes that wait. */
   waiting = 0
+  /** Bytes of memory that they take, which is more. */
+  memory = 0
   /** Whether its HEADERS were sent: nothing may go before them. */
   headSent = false
   state: 'open' | 'ending' | 'ended' = 'open'
@@ -11,10 +18,10 @@ export class Outgoing {
   scheduled = false
   /** Whether a writer was asked to wait. */
   blocked = false
-  #chunks: Buffer[] = []
-  #first = 0
-  /** Where the first chunk goes on. */
-  #offset = 0
+  readonly #blocks: Buffer[] = []
+  /** Where the bytes of the first block begin, and those of the last end. */
+  #start = 0
+  #end = 0
 
   constructor(window: number) {
     this.window = window
@@ -26,47 +33,49 @@ export class Outgoing {
     return this.waiting > 0 ? this.window > 0 : this.state === 'ending'
   }
 
+  /** Keeps a copy of the bytes. */
   push(bytes: Buffer): void {
-    if (bytes.length === 0) return
-    this.#chunks.push(bytes)
+    let from = 0
+    while (from < bytes.length) {
+      const last = this.#blocks.at(-1)
+      if (!last || this.#end === last.length) {
+        const block = takeBlock(Math.min(bytes.length - from, largestBlock))
+        this.#blocks.push(block)
+        this.memory += block.length
+        this.#end = 0
+        continue
+      }
+      const copied = bytes.copy(last, this.#end, from)
+      this.#end += copied
+      from += copied
+    }
     this.waiting += bytes.length
   }
 
   /** Copies the next `size` bytes, of those that wait, to `target`. */
   take(target: Buffer, at: number, size: number): void {
     this.waiting -= size
-    this.window -= size
     let to = at
-    let left = size
-    while (left > 0) {
-      const chunk = this.#chunks[this.#first]!
-      const part = Math.min(left, chunk.length - this.#offset)
-      chunk.copy(target, to, this.#offset, this.#offset + part)
-      to += part
-      left -= part
-      this.#offset += part
-      if (this.#offset === chunk.length) this.#dropFirst()
+    while (to < at + size) {
+      const first = this.#blocks[0]!
+      const end = this.#blocks.length === 1 ? this.#end : first.length
+      const copied = first.copy(target, to, this.#start, Math.min(end, this.#start + at + size - to))
+      to += copied
+      this.#start += copied
+      if (this.#start === end) this.#dropFirst()
     }
   }
 
   clear(): void {
-    this.#chunks = []
-    this.#first = 0
-    this.#offset = 0
-    this.waiting = 0
+    for (const block of this.#blocks.splice(0)) giveBlock(block)
+    this.#start = 0
+    this.waiting = this.memory = 0
   }
 
   #dropFirst(): void {
-    this.#offset = 0
-    this.#first += 1
-    if (this.#first === this.#chunks.length) {
-      this.#chunks.length = 0
-      this.#first = 0
-      return
-    }
-    if (this.#first >= 64) {
-      this.#chunks.splice(0, this.#first)
-      this.#first = 0
-    }
+    const block = this.#blocks.shift()!
+    this.memory -= block.length
+    giveBlock(block)
+    this.#start = 0
   }
 }

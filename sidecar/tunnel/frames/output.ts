@@ -1,4 +1,6 @@
 import type { Duplex } from 'node:stream'
+import { afterReads } from '../../proxy/after-reads.ts'
+import { giveBlock, takeBlock } from '../../proxy/blocks.ts'
 import { flag, frameType, headSize, smallestMaxFrameSize } from './protocol.ts'
 import type { FrameStream } from './stream.ts'
 
@@ -6,10 +8,6 @@ import type { FrameStream } from './stream.ts'
 const batchSize = 256 * 1024
 /** DATA frames are so large at most, also where the peer takes larger ones: others want their turn. */
 const largestData = 64 * 1024
-
-/** Batches are copied into these and free again once written; all connections share them. */
-const freeBatches: Buffer[] = []
-const mostFreeBatches = 4
 
 /**
  * What one connection sends. Everything that one turn of the event loop produces goes out in one write: first the
@@ -23,19 +21,33 @@ export class Output {
   maxFrameSize = smallestMaxFrameSize
   readonly #socket: Duplex
   readonly #onEnded: (stream: FrameStream) => void
+  readonly #onMemory: (change: number) => void
+  /** Bytes of data in the write that is under way. */
+  #sending = 0
   #control: Buffer = Buffer.allocUnsafe(256)
   #controlSize = 0
   #round: FrameStream[] = []
   #planned = false
+  /** The next write, and how much of it is filled. */
+  #batch: Buffer | undefined
+  #batchSize = 0
+  /** Bytes of data among them. */
+  #batchData = 0
   #writing: Buffer | undefined
   #ending = false
   #closed = false
 
-  /** `onEnded` is told of a stream whose END_STREAM has gone out. */
-  constructor(socket: Duplex, window: number, onEnded: (stream: FrameStream) => void) {
+  /** `onEnded` is told of a stream whose END_STREAM has gone out, `onMemory` what data takes more or less, in bytes. */
+  constructor(
+    socket: Duplex,
+    window: number,
+    onEnded: (stream: FrameStream) => void,
+    onMemory: (change: number) => void,
+  ) {
     this.#socket = socket
     this.window = window
     this.#onEnded = onEnded
+    this.#onMemory = onMemory
   }
 
   /** Bytes of control frames that wait. */
@@ -60,6 +72,14 @@ export class Output {
     bytes.copy(this.#control, this.#reserve(bytes.length))
   }
 
+  /** Takes bytes of a stream: into the next write where nothing stands before them, else to wait in the stream. */
+  write(stream: FrameStream, bytes: Buffer): void {
+    const taken = this.#writeNow(stream, bytes)
+    if (taken === bytes.length) return
+    stream.out.push(taken === 0 ? bytes : bytes.subarray(taken))
+    this.schedule(stream)
+  }
+
   /** Gives a stream its turn when it has something that its own window allows. */
   schedule(stream: FrameStream): void {
     const { out } = stream
@@ -79,16 +99,16 @@ export class Output {
   readonly flush = (): void => {
     this.#planned = false
     if (this.#writing) return
-    const batch = freeBatches.pop() ?? Buffer.allocUnsafeSlow(batchSize)
-    const afterControl = this.#takeControl(batch)
     const told: FrameStream[] = []
-    const size = this.#round.length === 0 ? afterControl : this.#takeData(batch, afterControl, told)
-    if (size === 0) {
-      release(batch)
-      return
-    }
+    if (this.#controlSize > 0) this.#takeControl()
+    if (this.#round.length > 0) this.#takeData(told)
+    const batch = this.#batch
+    if (!batch) return
     this.#writing = batch
-    this.#socket.write(batch.subarray(0, size), this.#written)
+    this.#sending = this.#batchData
+    if (this.#sending > 0) this.#onMemory(this.#sending)
+    this.#batch = undefined
+    this.#socket.write(batch.subarray(0, this.#batchSize), this.#written)
     for (const stream of told) this.#tell(stream)
   }
 
@@ -109,37 +129,82 @@ export class Output {
   readonly #written = (error?: Error | null): void => {
     const batch = this.#writing
     this.#writing = undefined
+    if (this.#sending > 0) this.#onMemory(-this.#sending)
+    this.#sending = 0
     // Where the write failed, TLS may still hold on to it.
-    if (batch && !error) release(batch)
-    if (this.#controlSize > 0 || this.#round.length > 0) this.flush()
+    if (batch && !error) giveBlock(batch)
+    this.flush()
     if (this.#ending) this.#socket.end()
   }
 
   #plan(): void {
     if (this.#planned || this.#writing) return
     this.#planned = true
-    setImmediate(this.flush)
+    afterReads(this.flush)
   }
 
-  #takeControl(batch: Buffer): number {
-    const size = Math.min(this.#controlSize, batchSize)
-    if (size === 0) return 0
-    this.#control.copy(batch, 0, 0, size)
+  /** Copies to the next write what it has room for; answers how many bytes. */
+  #writeNow(stream: FrameStream, bytes: Buffer): number {
+    const { out } = stream
+    if (this.#writing || this.#closed || this.#round.length > 0 || !out.headSent || out.waiting > 0) return 0
+    if (out.window <= 0 || this.window <= 0) return 0
+    if (this.#controlSize > 0) this.#takeControl()
+    const batch = this.#openBatch()
+    let taken = 0
+    while (taken < bytes.length && this.#controlSize === 0) {
+      const room = Math.min(batchSize - this.#batchSize - headSize, largestData, this.maxFrameSize)
+      const size = Math.min(bytes.length - taken, out.window, this.window, room)
+      if (size <= 0) break
+      this.#dataHead(batch, size, 0, stream)
+      bytes.copy(batch, this.#batchSize, taken, taken + size)
+      this.#batchSize += size
+      taken += size
+    }
+    this.#plan()
+    return taken
+  }
+
+  #openBatch(): Buffer {
+    if (!this.#batch) {
+      this.#batch = takeBlock(batchSize)
+      this.#batchSize = this.#batchData = 0
+    }
+    return this.#batch
+  }
+
+  /** Moves control frames to the next write, as far as they fit. */
+  #takeControl(): void {
+    const batch = this.#openBatch()
+    const size = Math.min(this.#controlSize, batchSize - this.#batchSize)
+    this.#control.copy(batch, this.#batchSize, 0, size)
     this.#control.copyWithin(0, size, this.#controlSize)
     this.#controlSize -= size
-    return size
+    this.#batchSize += size
   }
 
-  #takeData(batch: Buffer, from: number, told: FrameStream[]): number {
+  #dataHead(batch: Buffer, size: number, flags: number, stream: FrameStream): void {
+    writeHead(batch, this.#batchSize, size, frameType.data, flags, stream.id)
+    this.#batchSize += headSize
+    stream.out.window -= size
+    this.window -= size
+    this.#batchData += size
+  }
+
+  #takeData(told: FrameStream[]): void {
+    // Half a control frame may stand at the end of the batch; the rest of it comes first.
+    if (this.#controlSize > 0) return
     const round = this.#round
     const next: FrameStream[] = []
-    let at = from
     let i = 0
     // The array grows behind `i` by the streams that take another turn.
     for (; i < round.length; i++) {
       const stream = round[i]!
       const { out } = stream
-      const room = Math.min(batchSize - at - headSize, largestData, this.maxFrameSize)
+      const room = Math.min(
+        batchSize - (this.#batch ? this.#batchSize : 0) - headSize,
+        largestData,
+        this.maxFrameSize,
+      )
       if (room <= 0) break
       if (!out.sendable) {
         out.scheduled = false
@@ -152,13 +217,12 @@ export class Output {
         continue
       }
       const ends = out.state === 'ending' && size === out.waiting
-      writeHead(batch, at, size, frameType.data, ends ? flag.endStream : 0, stream.id)
-      at += headSize
-      if (size > 0) {
-        out.take(batch, at, size)
-        this.window -= size
-        at += size
-      }
+      const batch = this.#openBatch()
+      this.#dataHead(batch, size, ends ? flag.endStream : 0, stream)
+      const { memory } = out
+      if (size > 0) out.take(batch, this.#batchSize, size)
+      if (out.memory !== memory) this.#onMemory(out.memory - memory)
+      this.#batchSize += size
       if (ends) out.state = 'ended'
       if (ends || out.blocked) told.push(stream)
       if (out.sendable) round.push(stream)
@@ -166,7 +230,6 @@ export class Output {
     }
     for (; i < round.length; i++) next.push(round[i]!)
     this.#round = next
-    return at
   }
 
   #tell(stream: FrameStream): void {
@@ -192,10 +255,6 @@ export class Output {
     this.#plan()
     return at
   }
-}
-
-function release(batch: Buffer): void {
-  if (freeBatches.length < mostFreeBatches) freeBatches.push(batch)
 }
 
 function writeHead(

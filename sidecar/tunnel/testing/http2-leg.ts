@@ -1,6 +1,6 @@
 import type { Http2Stream } from 'node:http2'
 import type { Leg } from '../../proxy/leg.ts'
-import { streamLeg } from '../../proxy/stream-leg.ts'
+import { streamLeg } from './stream-leg.ts'
 
 /** A CONNECT stream as a Leg. */
 export function http2Leg(stream: Http2Stream): Leg {

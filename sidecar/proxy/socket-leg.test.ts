@@ -1,10 +1,8 @@
-import { PassThrough } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { tcpPair, watched } from '../testing/sockets.ts'
-import type { Leg, Sink } from './leg.ts'
+import type { Sink } from './leg.ts'
 import { socketLeg } from './socket-leg.ts'
-import { streamLeg } from './stream-leg.ts'
 
 /** Writes down what a leg tells. */
 function scribe(): Sink & { readonly told: string[] } {
@@ -124,52 +122,25 @@ describe('a leg over a socket', () => {
     expect(await outer.end).toBe('fin')
     expect(outer.bytes).toBe(5_000_000)
   })
-})
 
-describe('a leg over any stream', () => {
-  function leg(wasAborted: () => boolean): {
-    stream: PassThrough
-    leg: Leg
-    sink: ReturnType<typeof scribe>
-  } {
-    const stream = new PassThrough({ allowHalfOpen: true })
-    const sink = scribe()
-    const leg = streamLeg(stream, {
-      reset: (cause) => void stream.destroy(cause),
-      wasAborted,
-      wasSent: () => stream.writableFinished,
-    })
-    leg.read(sink)
-    return { stream, leg, sink }
-  }
-
-  it('tells an end that was in truth an abort as an abort alone', async () => {
-    const { stream, sink } = leg(() => true)
-    stream.resume().end('x')
-    await expect
-      .poll(() => sink.told.filter((line) => !line.startsWith('data')))
-      .toEqual(['aborted the connection was reset'])
+  it('keeps its own copy of what is written', async () => {
+    using pair = await tcpPair()
+    const leg = socketLeg(pair.inner)
+    const outer = watched(pair.outer)
+    const lent = Buffer.alloc(2_000_000, 'a')
+    leg.write(lent)
+    lent.fill('b')
+    leg.end()
+    expect(await outer.end).toBe('fin')
+    expect([outer.bytes, outer.text.includes('b')]).toEqual([2_000_000, false])
   })
 
-  it('tells an abort after the end as an abort, not as a close', async () => {
-    let aborted = false
-    const { stream, sink } = leg(() => aborted)
-    stream.resume().end()
-    stream.once('end', () => {
-      aborted = true
-    })
-    await expect.poll(() => sink.told).toEqual(['ended', 'aborted the connection was reset'])
-  })
-
-  it('tells the stream’s own error as the cause', async () => {
-    const { stream, sink } = leg(() => false)
-    stream.destroy(new Error('cable cut'))
-    await expect.poll(() => sink.told).toEqual(['aborted cable cut'])
-  })
-
-  it('tells a close without an end as an abort', async () => {
-    const { stream, sink } = leg(() => false)
-    stream.destroy()
-    await expect.poll(() => sink.told).toEqual(['aborted the connection was reset'])
+  it('sends the pieces of one turn together', async () => {
+    using pair = await tcpPair()
+    const leg = socketLeg(pair.inner)
+    const pieces: number[] = []
+    pair.outer.on('data', (bytes: Buffer) => pieces.push(bytes.length))
+    for (let i = 0; i < 10; i++) leg.write(Buffer.alloc(100))
+    await expect.poll(() => pieces).toEqual([1_000])
   })
 })

@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import type { Leg, Sink } from './leg.ts'
+import type { Leg, Sink } from '../../proxy/leg.ts'
 
 export interface StreamTraits {
   /** Cuts the connection with a reset. */
@@ -55,7 +55,7 @@ export function streamLeg(stream: Duplex, traits: StreamTraits): Leg {
     pause: () => void stream.pause(),
     resume: () => void stream.resume(),
     // A write after the peer's reset has nobody to reach; the abort is on its way to the sink.
-    write: (bytes) => (stream.writable ? stream.write(bytes) : true),
+    write: (bytes) => (stream.writable ? stream.write(Buffer.from(bytes)) : true),
     end() {
       if (wroteEnd) return
       wroteEnd = true
