@@ -140,6 +140,42 @@ describe('the server', () => {
   })
 })
 
+describe('a route for everything below a path', () => {
+  const below = {
+    'GET /below/*': ({ path }: { path: string }) => ({ body: path }),
+    'GET /below/here': () => ({ body: 'here' }),
+  }
+
+  it('answers there, and nowhere else', async () => {
+    const url = await start({ routes: below })
+    expect(await (await fetch(`${url}/below/a/b?c`)).text()).toBe('/below/a/b')
+    expect(await (await fetch(`${url}/below/here`)).text()).toBe('here')
+    for (const path of ['/below', '/belowground/a', '/constructor']) {
+      expect((await fetch(url + path)).status).toBe(404)
+    }
+  })
+})
+
+describe('a route that takes its time', () => {
+  it('hears when the caller is gone', async () => {
+    const gone = Promise.withResolvers<void>()
+    const url = await start({
+      routes: {
+        'GET /slow': async ({ signal }) => {
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+          gone.resolve()
+          return { body: 'late' }
+        },
+      },
+    })
+    const caller = new AbortController()
+    const asked = fetch(`${url}/slow`, { signal: caller.signal })
+    setTimeout(() => caller.abort(), 50)
+    await expect(asked).rejects.toThrow()
+    await gone.promise
+  })
+})
+
 /** `fetch` gives up on an answer that comes before its body is sent. */
 async function put(path: string, body: string): Promise<{ status: number | undefined; body: string }> {
   const sending = request({ host: '127.0.0.1', port: server!.port, path, method: 'PUT' })

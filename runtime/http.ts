@@ -1,4 +1,11 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type {
+  IncomingHttpHeaders,
+  IncomingMessage,
+  RequestListener,
+  Server,
+  ServerOptions,
+  ServerResponse,
+} from 'node:http'
 import type { Log } from './log.ts'
 
 // An import of node:http reads its lazy exports as well, and with them loads undici: 6 MB of private memory in every
@@ -8,7 +15,10 @@ const { createServer } = process.getBuiltinModule('node:http')
 export interface HttpRequest {
   readonly path: string
   readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
   readonly body: string
+  /** Aborts when the caller is gone before it was answered. */
+  readonly signal: AbortSignal
 }
 
 export interface HttpAnswer {
@@ -16,6 +26,8 @@ export interface HttpAnswer {
   /** Content type; JSON when the body is not a string. */
   readonly type?: string
   readonly body: unknown
+  /** Ends the connection instead of answering. */
+  readonly hangUp?: boolean
 }
 
 export type Route = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>
@@ -26,16 +38,20 @@ export interface HttpServer {
 }
 
 export interface HttpOptions {
-  readonly host: string
+  /** Undefined for every address: of both families, or of IPv4 where the kernel has no IPv6. */
+  readonly host: string | undefined
   readonly port: number
-  /** `GET /path` to what answers it. */
+  /** `GET /path` to what answers it; `GET /path/*` answers for everything below. */
   readonly routes: Readonly<Record<string, Route>>
   /** Refuse what a browser may have been led to send: another Host than loopback, or an Origin. */
   readonly loopbackOnly?: boolean
+  /** Bytes that a body may have; 64 KiB by default. */
+  readonly bodyLimit?: number
+  /** Makes the server; one without TLS by default. */
+  readonly create?: (options: ServerOptions, listener: RequestListener) => Server
   readonly log: Log
 }
 
-const bodyLimit = 64 * 1024
 const foreignHost: HttpAnswer = {
   status: 403,
   body: { error: 'ask by a loopback address, and not from a page' },
@@ -49,10 +65,12 @@ export async function serveHttp({
   routes,
   log,
   loopbackOnly = false,
+  bodyLimit = 64 * 1024,
+  create = createServer,
 }: HttpOptions): Promise<HttpServer> {
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+  const server = create({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     const foreign = loopbackOnly && isForeign(request)
-    const answered = foreign ? Promise.resolve(foreignHost) : answer(request, routes)
+    const answered = foreign ? Promise.resolve(foreignHost) : answer(request, response, { routes, bodyLimit })
     answered
       .then((result) => send(response, result))
       .catch((error: unknown) => {
@@ -61,8 +79,9 @@ export async function serveHttp({
       })
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new Error(`cannot listen on ${host}:${port}`, { cause })))
-    server.listen(port, host, resolve)
+    const where = host === undefined ? `port ${port}` : `${host}:${port}`
+    server.once('error', (cause) => reject(new Error(`cannot listen on ${where}`, { cause })))
+    server.listen({ port, host }, resolve)
   })
   server.removeAllListeners('error')
   // An accept that fails for want of descriptors must not end the process.
@@ -84,21 +103,34 @@ function isForeign({ headers }: IncomingMessage): boolean {
   return !isLoopback || headers.origin !== undefined
 }
 
-async function answer(request: IncomingMessage, routes: HttpOptions['routes']): Promise<HttpAnswer> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { routes, bodyLimit }: { readonly routes: HttpOptions['routes']; readonly bodyLimit: number },
+): Promise<HttpAnswer> {
   const url = URL.parse(request.url ?? '/', 'http://local')
   if (!url) return { status: 400, body: { error: 'the request path is not a URL path' } }
-  const route = routes[`${request.method} ${url.pathname}`]
+  const route = findRoute(routes, `${request.method} ${url.pathname}`)
   if (!route) {
     const known = Object.keys(routes).join(', ')
     return { status: 404, body: { error: `${request.method} ${url.pathname} is unknown; known: ${known}` } }
   }
-  const body = await readBody(request)
+  const body = await readBody(request, bodyLimit)
   if (body === undefined) return { status: 413, body: { error: `the body is over ${bodyLimit} bytes` } }
-  return route({ path: url.pathname, query: url.searchParams, body })
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  const { headers } = request
+  return route({ path: url.pathname, query: url.searchParams, headers, body, signal: gone.signal })
+}
+
+function findRoute(routes: HttpOptions['routes'], asked: string): Route | undefined {
+  if (Object.hasOwn(routes, asked)) return routes[asked]
+  const below = Object.keys(routes).find((name) => name.endsWith('/*') && asked.startsWith(name.slice(0, -1)))
+  return below === undefined ? undefined : routes[below]
 }
 
 /** Undefined for a body over the limit. It is read to its end all the same: a reset would overtake the answer. */
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
+async function readBody(request: IncomingMessage, bodyLimit: number): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -108,7 +140,8 @@ async function readBody(request: IncomingMessage): Promise<string | undefined> {
   return size > bodyLimit ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
-function send(response: ServerResponse, { status = 200, type, body }: HttpAnswer): void {
+function send(response: ServerResponse, { status = 200, type, body, hangUp = false }: HttpAnswer): void {
+  if (hangUp) return void response.destroy()
   const text = typeof body === 'string' ? body : `${JSON.stringify(body, null, 2)}\n`
   response.writeHead(status, {
     'content-type': type ?? (typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'),

@@ -9,7 +9,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mesh: [],
   sidecar: ['mesh', 'runtime', 'proto/gen'],
   'control-plane': ['mesh', 'runtime', 'proto/gen'],
-  injector: ['mesh', 'runtime', 'proto/gen'],
+  injector: ['mesh', 'runtime', 'proto/gen', 'package.json'],
   // The command starts the components by their main files and shows a mesh of namespaces; it knows nothing inside.
   cli: [
     'mesh',
@@ -19,13 +19,20 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'sidecar/redirection/main.ts',
     'control-plane/main.ts',
     'control-plane/snapshot.ts',
+    'injector/offline/inject-file.ts',
     'test/harness',
     'scripts/prerequisites.ts',
     'package.json',
   ],
 }
 /** Only these sidecar folders may see the wire's own types. */
-const protoUsers = ['sidecar/discovery', 'sidecar/credentials', 'control-plane', 'cli']
+const protoUsers = [
+  'sidecar/discovery',
+  'sidecar/credentials',
+  'control-plane',
+  'injector/certificate',
+  'cli',
+]
 
 const root = new URL('..', import.meta.url).pathname
 const aliases: readonly [string, string][] = [

@@ -4,6 +4,7 @@ import { ports } from '#mesh/ports.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Credentials } from './credentials/credentials.ts'
 import type { Accepted } from './proxy/accept.ts'
+import { closeInOrder } from './proxy/linger.ts'
 import { missingPart, type View } from './view/view.ts'
 
 export interface ReadinessOptions {
@@ -93,6 +94,7 @@ function dialCanary(host: string): void {
 
 /** A whole answer to whatever GET the kubelet sent; the request itself says nothing that matters. */
 function answerProbe(socket: Socket, missing: string | undefined): void {
+  closeInOrder(socket)
   socket.resume()
   const body = missing === undefined ? 'ready\n' : `waits for ${missing}\n`
   const status = missing === undefined ? '200 OK' : '503 Service Unavailable'

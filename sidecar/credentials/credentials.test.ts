@@ -136,6 +136,16 @@ describe('credentials', () => {
     expect(new Set(test.authority.requests.map(({ csr }) => csr)).size).toBe(4)
   })
 
+  it('are renewed at half of what is left of a life that began long before them', async () => {
+    using test = started({ lifetime: 60 * second })
+    test.authority.options = { notBefore: Date.now() - 60 * second }
+    await test.requests(1)
+    await pass(29 * second)
+    expect(test.authority.requests).toHaveLength(1)
+    await pass(2 * second)
+    await test.requests(2)
+  })
+
   it('never write a key to the log', async () => {
     using test = started()
     await test.requests(1)

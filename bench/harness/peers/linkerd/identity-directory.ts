@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createCsr } from '#sidecar/credentials/csr.ts'
+import { createCsr } from '#runtime/csr.ts'
 
 /**
  * Makes the directory that a proxy finds at its pod's start, with key, request and token for a key in PEM, and answers

@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { authorityClient } from '../credentials/authority-client.ts'
-import { channelTo, fakeControlPlane } from '../testing/control-plane.ts'
-import { TestPki } from '../testing/pki.ts'
+import { authorityClient } from '#sidecar/credentials/authority-client.ts'
+import { channelTo, fakeControlPlane } from '#sidecar/testing/control-plane.ts'
+import { TestPki } from '#sidecar/testing/pki.ts'
 import { ControlChannel } from './control-channel.ts'
 
 const pki = new TestPki()

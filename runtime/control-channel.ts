@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { type ChannelCredentials, type ChannelOptions, experimental, Metadata } from '@grpc/grpc-js'
-import type { HostPort } from '#runtime/env.ts'
+import type { HostPort } from './env.ts'
 
 type CertificateProvider = Parameters<typeof experimental.createCertificateProviderChannelCredentials>[0]
 type CaListener = Parameters<CertificateProvider['addCaCertificateListener']>[0]
@@ -35,6 +35,8 @@ export class ControlChannel {
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.min_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 5_000,
+      // It dials anew only after it has looked the name up again, and by itself waits half a minute for that.
+      'grpc.dns_min_time_between_resolutions_ms': 1_000,
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
       'grpc.enable_retries': 0,
       'grpc.service_config_disable_resolution': 1,

@@ -1,0 +1,106 @@
+import {
+  ApiException,
+  type ConfigurationOptions,
+  CoreV1Api,
+  KubeConfig,
+  Observable,
+  type ObservableMiddleware,
+  type V1Pod,
+} from '@kubernetes/client-node'
+import { injectKey } from '#mesh/annotations.ts'
+import { type Namespace, namespaceOf } from '../decide/namespace.ts'
+import { parsePod } from '../pod.ts'
+import type { Cluster, RunningPod } from '../reconcile/cluster.ts'
+
+/** What the injector asks of the API server, with the pod's own credentials or those of KUBECONFIG. */
+export interface KubernetesCluster extends Cluster {
+  /** Rejects when the namespace does not exist or cannot be read within three seconds. */
+  namespace(name: string): Promise<Namespace>
+}
+
+const pageSize = 500
+
+/** Throws an Error that says what to set when there is no cluster to talk to. */
+export function kubernetesCluster(env: NodeJS.ProcessEnv = process.env): KubernetesCluster {
+  const api = loadConfig(env).makeApiClient(CoreV1Api)
+  return {
+    async namespace(name) {
+      // The API server waits five seconds for the whole review.
+      const { metadata } = await api.readNamespace({ name }, until(AbortSignal.timeout(3_000)))
+      return namespaceOf(name, metadata?.labels ?? {})
+    },
+
+    async injectedNamespaces(signal) {
+      const { items } = await api.listNamespace({ labelSelector: `${injectKey}=enabled` }, until(signal))
+      return items.map(({ metadata }) => namespaceOf(metadata?.name ?? '', metadata?.labels ?? {}))
+    },
+
+    async *pods(namespace, signal) {
+      let next: string | undefined
+      do {
+        const page = { namespace, limit: pageSize, ...(next && { _continue: next }) }
+        const { items, metadata } = await api.listNamespacedPod(page, until(signal))
+        for (const item of items) {
+          const pod = runningPod(item)
+          if (pod) yield pod
+        }
+        next = metadata?._continue || undefined
+      } while (next)
+    },
+
+    async tell({ uid, name }, namespace, message, signal) {
+      const involvedObject = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid }
+      const now = new Date()
+      const body = {
+        // Named after the pod, so that of two replicas that tell it, one is answered that it is there.
+        metadata: { name: `${name}.weft-${uid}`.slice(-253).replace(/^[^a-z0-9]+/, ''), namespace },
+        involvedObject,
+        type: 'Warning',
+        reason: 'NotMeshed',
+        message,
+        source: { component: 'weft-injector' },
+        reportingComponent: 'weft.dev/injector',
+        firstTimestamp: now,
+        lastTimestamp: now,
+        count: 1,
+      }
+      try {
+        await api.createNamespacedEvent({ namespace, body }, until(signal))
+      } catch (error) {
+        if (!(error instanceof ApiException && error.code === 409)) throw error
+      }
+    },
+  }
+}
+
+/** Of a pod's own service account, or of the file that KUBECONFIG names; never the library's guess of a local server. */
+function loadConfig(env: NodeJS.ProcessEnv): KubeConfig {
+  const config = new KubeConfig()
+  const file = env['KUBECONFIG']
+  if (file) config.loadFromFile(file)
+  else if (env['KUBERNETES_SERVICE_HOST']) config.loadFromCluster()
+  else throw new Error('there is no cluster to talk to: run in a pod, or set KUBECONFIG to a file')
+  return config
+}
+
+/** Undefined for one that has ended, is about to, or cannot be read. */
+function runningPod(item: V1Pod): RunningPod | undefined {
+  const { uid, name, deletionTimestamp } = item.metadata ?? {}
+  const phase = item.status?.phase
+  if (uid === undefined || name === undefined || deletionTimestamp) return undefined
+  if (phase === 'Succeeded' || phase === 'Failed') return undefined
+  const parsed = parsePod(item)
+  return parsed.kind === 'pod' ? { uid, name, pod: parsed.pod } : undefined
+}
+
+/** The client has no parameter for a signal, but lets one see each request before it is sent. */
+function until(signal: AbortSignal): ConfigurationOptions {
+  const withSignal: ObservableMiddleware = {
+    pre(request) {
+      request.setSignal(signal)
+      return new Observable(Promise.resolve(request))
+    },
+    post: (response) => new Observable(Promise.resolve(response)),
+  }
+  return { middleware: [withSignal], middlewareMergeStrategy: 'append' }
+}

@@ -1,0 +1,37 @@
+import { initName } from '#mesh/injected.ts'
+import type { Options } from '../decide/options.ts'
+import type { Settings } from '../settings.ts'
+import { initMounts } from './volumes.ts'
+
+/** Sets redirection up and ends. The only container of weft's with capabilities, and the only one that runs as root. */
+export function initContainer(options: Options, { images, imagePullPolicy }: Settings): unknown {
+  return {
+    name: initName,
+    image: images.init,
+    imagePullPolicy,
+    env: variables(options),
+    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+    securityContext: {
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
+    volumeMounts: initMounts,
+  }
+}
+
+function variables({ excludeInboundPorts, excludeOutboundPorts, excludeOutboundCidrs }: Options) {
+  const given = [
+    ['WEFT_EXCLUDE_INBOUND_PORTS', excludeInboundPorts],
+    ['WEFT_EXCLUDE_OUTBOUND_PORTS', excludeOutboundPorts],
+    ['WEFT_EXCLUDE_OUTBOUND_CIDRS', excludeOutboundCidrs],
+    // The legacy backend wants a file to lock, and the root file system is read-only.
+    ['XTABLES_LOCKFILE', '/dev/shm/xtables.lock'],
+  ] as const
+  return given.flatMap(([name, value]) => (value === undefined ? [] : [{ name, value }]))
+}

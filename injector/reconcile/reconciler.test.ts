@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { namespaceOf } from '../decide/namespace.ts'
+import { parsePod } from '../pod.ts'
+import { injected, injection, shop } from '../testing/injecting.ts'
+import type { Cluster, RunningPod } from './cluster.ts'
+import { Reconciler } from './reconciler.ts'
+import { whyUnmeshed } from './why-unmeshed.ts'
+
+const plain = { metadata: { name: 'web' }, spec: { containers: [{ name: 'app', image: 'web' }] } }
+
+function running(name: string, pod: unknown = plain): RunningPod {
+  const parsed = parsePod(pod)
+  if (parsed.kind === 'refused') throw new Error(parsed.message)
+  return { uid: `uid-of-${name}`, name, pod: parsed.pod }
+}
+
+function reconciler() {
+  const world = {
+    fails: undefined as Error | undefined,
+    tellFails: undefined as Error | undefined,
+    pods: { shop: [], other: [] } as Record<string, RunningPod[]>,
+    told: [] as string[],
+  }
+  const cluster: Cluster = {
+    async injectedNamespaces() {
+      if (world.fails) throw world.fails
+      return Object.keys(world.pods).map((name) => namespaceOf(name, { 'weft.dev/inject': 'enabled' }))
+    },
+    async *pods(namespace) {
+      yield* world.pods[namespace]!
+    },
+    async tell({ name }, namespace, message) {
+      if (world.tellFails) throw world.tellFails
+      world.told.push(`${namespace}/${name}: ${message}`)
+    },
+  }
+  const metrics = createMetrics()
+  const lines: Record<string, unknown>[] = []
+  const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>)
+  const log = createLog({ component: 'test', write })
+  const { settings } = injection
+  const made = new Reconciler({ cluster, settings, interval: 5, log, metrics })
+  return {
+    world,
+    lines,
+    made,
+    look: () => made.look(AbortSignal.timeout(5_000)),
+    metric: (name: string) => metrics.getSingleMetricAsString(name),
+  }
+}
+
+describe('the reconciler', () => {
+  it('counts and tells of the pods that run outside the mesh, each once', async () => {
+    const { world, look, lines, metric } = reconciler()
+    world.pods['shop'] = [running('early'), running('meshed', injected(plain))]
+    await look()
+    await look()
+    expect(world.told).toEqual([expect.stringContaining('shop/early: it runs outside the mesh')])
+    expect(lines.filter(({ level }) => level === 'warn')).toHaveLength(1)
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 1')
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="other"} 0')
+    world.pods = { shop: [] }
+    await look()
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 0')
+    expect(await metric('weft_injector_unmeshed_pods')).not.toContain('other')
+  })
+
+  it('tells again later what could not be told', async () => {
+    const { world, look } = reconciler()
+    world.pods['shop'] = [running('early')]
+    world.tellFails = new Error('events are away')
+    await look()
+    expect(world.told).toEqual([])
+    world.tellFails = undefined
+    await look()
+    expect(world.told).toHaveLength(1)
+  })
+
+  it('goes on after a failure, with the last counts', async () => {
+    const { world, made, look, metric } = reconciler()
+    world.pods['shop'] = [running('early')]
+    await look()
+    world.fails = new Error('api server away')
+    const stop = new AbortController()
+    const ended = made.run(stop.signal)
+    await expect.poll(() => metric('weft_injector_reconcile_failures_total')).toMatch(/ [2-9]/)
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 1')
+    stop.abort()
+    await ended
+  })
+})
+
+describe('a pod outside the mesh', () => {
+  const why = (pod: unknown, namespace = shop) =>
+    whyUnmeshed(running('web', pod).pod, namespace, injection.settings)
+
+  it.each([
+    ['was injected', injected(plain)],
+    ['says so', { ...plain, metadata: { annotations: { 'weft.dev/inject': 'false' } } }],
+    ['uses the host’s network', { spec: { ...plain.spec, hostNetwork: true } }],
+  ])('is as it should be when it %s', (_, pod) => {
+    expect(why(pod)).toBeUndefined()
+  })
+
+  it('that would be refused today is told of with the reason', () => {
+    const pod = { ...plain, metadata: { annotations: { 'weft.dev/log-level': 'loud' } } }
+    expect(why(pod)).toContain('would be refused today: weft.dev/log-level is "loud"')
+  })
+})

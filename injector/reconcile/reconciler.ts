@@ -1,0 +1,90 @@
+import { sleep } from '#runtime/lifetime.ts'
+import type { Log } from '#runtime/log.ts'
+import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
+import type { Settings } from '../settings.ts'
+import type { Cluster, RunningPod } from './cluster.ts'
+import { whyUnmeshed } from './why-unmeshed.ts'
+
+export interface ReconcilerOptions {
+  readonly cluster: Cluster
+  readonly settings: Settings
+  /** Milliseconds from the end of one look to the next. */
+  readonly interval: number
+  readonly log: Log
+  readonly metrics: Registry
+}
+
+/** Milliseconds that a look at the whole cluster may take. */
+const lookLimit = 120_000
+
+/** Looks again and again for pods that should be meshed and are not, and tells of each once. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions
+  readonly #unmeshed: Gauge<'namespace'>
+  readonly #failures: Counter
+  #told: ReadonlySet<string> = new Set()
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options
+    const registers = [options.metrics]
+    this.#unmeshed = new Gauge({
+      name: 'weft_injector_unmeshed_pods',
+      help: 'Pods that should be meshed and are not',
+      labelNames: ['namespace'],
+      registers,
+    })
+    this.#failures = new Counter({
+      name: 'weft_injector_reconcile_failures_total',
+      help: 'Looks at the cluster that failed; the counts of the last good one stay',
+      registers,
+    })
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.look(AbortSignal.any([signal, AbortSignal.timeout(lookLimit)]))
+      } catch (error) {
+        if (signal.aborted) return
+        this.#failures.inc()
+        this.#options.log.warn('the cluster’s pods could not be looked at', { error })
+      }
+      await sleep(this.#options.interval, signal)
+    }
+  }
+
+  /** One look. Rejects when the API server cannot be asked. */
+  async look(signal: AbortSignal): Promise<void> {
+    const { cluster, settings } = this.#options
+    const counts = new Map<string, number>()
+    const seen = new Set<string>()
+    for (const namespace of await cluster.injectedNamespaces(signal)) {
+      counts.set(namespace.name, 0)
+      for await (const running of cluster.pods(namespace.name, signal)) {
+        const reason = whyUnmeshed(running.pod, namespace, settings)
+        if (reason === undefined) continue
+        counts.set(namespace.name, counts.get(namespace.name)! + 1)
+        if (this.#told.has(running.uid) || (await this.#tell(running, namespace.name, reason, signal))) {
+          seen.add(running.uid)
+        }
+      }
+    }
+    // Of the pods that are gone nothing is kept.
+    this.#told = seen
+    this.#unmeshed.reset()
+    for (const [namespace, count] of counts) this.#unmeshed.set({ namespace }, count)
+  }
+
+  /** Answers whether it is told; otherwise the next look tries again. */
+  async #tell(running: RunningPod, namespace: string, reason: string, signal: AbortSignal): Promise<boolean> {
+    const { cluster, log } = this.#options
+    log.warn('a pod should be meshed and is not', { namespace, pod: running.name, reason })
+    try {
+      await cluster.tell(running, namespace, reason, signal)
+      return true
+    } catch (error) {
+      log.warn('an event could not be written', { namespace, pod: running.name, error })
+      return false
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import type { Environment, HostPort } from '#runtime/env.ts'
+import { type LogLevel, logLevels } from '#runtime/log.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import type { Resources } from './decide/options.ts'
+import { parseQuantity } from './decide/quantity.ts'
+
+/** What is the same for every pod that is injected. */
+export interface Settings {
+  readonly images: { readonly sidecar: string; readonly init: string }
+  readonly imagePullPolicy: PullPolicy
+  /** The mesh's own namespace, whose pods are never injected. */
+  readonly namespace: string
+  /** What sidecars dial. */
+  readonly controlPlane: HostPort
+  /** The DNS name that the control plane's certificate must carry. */
+  readonly controlPlaneName: string
+  readonly trustDomain: string
+  readonly clusterId: string
+  /** Of a sidecar, unless its pod says otherwise. */
+  readonly resources: Resources
+  readonly logLevel: LogLevel
+}
+
+export const pullPolicies = ['IfNotPresent', 'Always', 'Never'] as const
+export type PullPolicy = (typeof pullPolicies)[number]
+
+/** Reads the settings; problems are told by the environment's `done`. */
+export function readSettings(env: Environment): Settings {
+  const namespace = env.string('WEFT_NAMESPACE', { default: 'weft-system' })
+  const controlPlaneName = env.string('WEFT_CONTROL_PLANE_NAME', {
+    default: `weft-control-plane.${namespace}.svc`,
+  })
+  const version = packageJson.version
+  return {
+    images: {
+      sidecar: env.string('WEFT_SIDECAR_IMAGE', { default: `weft/sidecar:${version}` }),
+      init: env.string('WEFT_INIT_IMAGE', { default: `weft/init:${version}` }),
+    },
+    imagePullPolicy: env.oneOf('WEFT_IMAGE_PULL_POLICY', pullPolicies, { default: 'IfNotPresent' }),
+    namespace,
+    controlPlane: env.address('WEFT_CONTROL_PLANE', { default: `${controlPlaneName}:15012` }),
+    controlPlaneName,
+    trustDomain: env.string('WEFT_TRUST_DOMAIN', { default: 'cluster.local' }),
+    clusterId: env.string('WEFT_CLUSTER_ID', { default: 'Kubernetes' }),
+    resources: {
+      cpuRequest: quantity(env, 'WEFT_PROXY_CPU_REQUEST', '10m'),
+      cpuLimit: quantity(env, 'WEFT_PROXY_CPU_LIMIT'),
+      memoryRequest: quantity(env, 'WEFT_PROXY_MEMORY_REQUEST', '96Mi'),
+      memoryLimit: quantity(env, 'WEFT_PROXY_MEMORY_LIMIT', '512Mi'),
+    },
+    logLevel: env.oneOf('WEFT_PROXY_LOG_LEVEL', logLevels, { default: 'info' }),
+  }
+}
+
+/** Undefined leaves the resource out: a sidecar's processor time is not limited by default. */
+function quantity(env: Environment, name: string, fallback?: string): string | undefined {
+  if (fallback === undefined && env.optional(name) === undefined) return undefined
+  const parse = (text: string) => (parseQuantity(text) === undefined ? undefined : text)
+  return env.parsed(name, parse, 'a quantity such as 100m or 128Mi', { default: fallback, empty: '' })
+}
