@@ -19,6 +19,18 @@ export const sidecarFlags: readonly EnvironmentFlag[] = [
   ['--cluster-id <NAME>', 'WEFT_CLUSTER_ID', 'Kubernetes by default'],
   ['--log-level <LEVEL>', 'WEFT_LOG_LEVEL', 'debug, info, warn or error; info by default'],
   ['--drain-deadline <TIME>', 'WEFT_DRAIN_DEADLINE', 'from SIGTERM until it cuts, e.g. 10s; 25s by default'],
+  ['--probes <JSON>', 'WEFT_PROBES', 'the application’s probes, as the injector writes them'],
+  ['--buffer-budget <SIZE>', 'WEFT_BUFFER_BUDGET', 'for what slow readers have not taken; 32Mi by default'],
+  [
+    '--max-outbound-connections <N>',
+    'WEFT_MAX_OUTBOUND_CONNECTIONS',
+    'of its applications; 16384 by default',
+  ],
+  ['--max-inbound-connections <N>', 'WEFT_MAX_INBOUND_CONNECTIONS', 'to its applications; 16384 by default'],
+  ['--max-inbound-tunnels <N>', 'WEFT_MAX_INBOUND_TUNNELS', 'that peers hold open; 2048 by default'],
+  ['--max-handshakes <N>', 'WEFT_MAX_HANDSHAKES', 'under way at once; 1024 by default'],
+  ['--peer-resets <N>', 'WEFT_PEER_RESETS_PER_SECOND', 'streams a peer may reset a second; 1000 by default'],
+  ['--peer-pending-dials <N>', 'WEFT_PEER_PENDING_DIALS', 'a peer may have waiting; 4096 by default'],
 ]
 
 export function addSidecar(program: Command): void {

@@ -188,7 +188,7 @@ it('a policy that holds on this pod is judged again when it changes', () => {
   })
   const { connections } = recordedConnections(view)
   const record = connections.open('inbound', source)
-  record.guard(() => (view.current().policies.deny[0]?.rules.length === 1 ? drained : undefined))
+  record.guard(() => (view.current().policies.deny.policies[0]?.rules.length === 1 ? drained : undefined))
   view.apply({ authorizations: [policy('deny', 'deny', { destinationPorts: [80] })] })
   expect(record.signal.aborted).toBe(true)
 })

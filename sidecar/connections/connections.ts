@@ -1,4 +1,5 @@
 import { type EndpointAddress, formatSocketAddress, type SocketAddress } from '#mesh/address.ts'
+import type { BufferBudget } from '../tunnel/buffer-budget.ts'
 import type { View } from '../view/view.ts'
 import { ConnectionRecord, type Direction } from './record.ts'
 import type { Refusal } from './refusal.ts'
@@ -14,12 +15,27 @@ export interface ConnectionsOptions {
   readonly report: (record: ConnectionRecord) => void
   /** Told every connection that reached its other end, once. */
   readonly connected: (record: ConnectionRecord) => void
+  /** Told every connection that a dry-run policy would deny, once for each policy. */
+  readonly wouldDeny?: (record: ConnectionRecord, policy: string) => void
+  /** What there is room for; without it, for any number. */
+  readonly room?: Room
+}
+
+export interface Room {
+  /** Connections at once. */
+  readonly most: Readonly<Record<Direction, number>>
+  /** Their file descriptors: two where both sides are TCP, one where the other side is a stream of a tunnel. */
+  readonly descriptors: number
+  readonly buffers: Pick<BufferBudget, 'exhausted' | 'held' | 'limit'>
 }
 
 /** Who is connected now. Every change of the view re-evaluates every live connection. */
 export class Connections {
   readonly #options: ConnectionsOptions
   readonly #live = new Map<number, ConnectionRecord>()
+  readonly #counts: Record<Direction, number> = { inbound: 0, outbound: 0 }
+  /** Connections that have TCP on both sides. */
+  #plain = 0
   readonly #load = new Map<string, number>()
   #nextId = 1
   #waitingForIdle: (() => void)[] = []
@@ -43,12 +59,35 @@ export class Connections {
       direction,
       { ...source, workload },
       {
-        connected: this.#options.connected,
+        connected: (reached) => {
+          if (!reached.peer) this.#plain += 1
+          this.#options.connected(reached)
+        },
         disposed: (done) => this.#close(done),
+        wouldDeny: (tried, policy) => this.#options.wouldDeny?.(tried, policy),
       },
     )
     this.#live.set(record.id, record)
+    this.#counts[direction] += 1
     return record
+  }
+
+  /** Why there is no room for a connection that was just opened; undefined when there is. */
+  full({ direction }: ConnectionRecord): Refusal | undefined {
+    const { room } = this.#options
+    if (!room) return undefined
+    const limit = room.most[direction]
+    if (this.#counts[direction] > limit) return { kind: 'connection_limit', direction, limit }
+    if (this.#live.size + this.#plain > room.descriptors) {
+      return { kind: 'descriptor_limit', limit: room.descriptors }
+    }
+    const { exhausted, held, limit: bytes } = room.buffers
+    return exhausted ? { kind: 'overloaded', held, limit: bytes } : undefined
+  }
+
+  /** How many there are in a direction, those that are being refused included. */
+  count(direction: Direction): number {
+    return this.#counts[direction]
   }
 
   live(): IterableIterator<ConnectionRecord> {
@@ -94,6 +133,8 @@ export class Connections {
 
   #close(record: ConnectionRecord): void {
     if (!this.#live.delete(record.id)) return
+    this.#counts[record.direction] -= 1
+    if (record.connectMs !== undefined && !record.peer) this.#plain -= 1
     this.#unload(record)
     this.#options.report(record)
     if (this.#live.size > 0) return

@@ -80,9 +80,14 @@ describe('metrics', () => {
   it('count what a dry-run policy would have denied', async () => {
     const { connections, value } = measured()
     const record = connections.open('inbound', { ip: ip('10.77.0.9') })
-    record.wouldDeny = ['rule 0 of shop/dry denies it']
+    const dry = { kind: 'deny_matched', by: { policy: 'shop/dry', rule: 0 } } as const
+    record.tryOut([dry])
+    record.tryOut([dry, { kind: 'no_allow_matched', policies: ['shop/a', 'shop/b'] }])
     record[Symbol.dispose]()
-    expect(await value('weft_dry_run_denials_total')).toEqual(['weft_dry_run_denials_total 1'])
+    expect(await value('weft_dry_run_denials_total')).toEqual([
+      'weft_dry_run_denials_total{policy="shop/dry"} 1',
+      'weft_dry_run_denials_total{policy="shop/a"} 1',
+    ])
   })
 
   it('have no label that names an address', async () => {

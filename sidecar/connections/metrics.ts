@@ -40,7 +40,8 @@ export function connectionMetrics(registry: Registry, live: () => number) {
   })
   const wouldDeny = new Counter({
     name: 'weft_dry_run_denials_total',
-    help: 'Connections that a dry-run policy would have denied',
+    help: 'Connections that a dry-run policy would deny, counted once for each policy as soon as it would',
+    labelNames: ['policy'],
     registers,
   })
   const connect = new Histogram({
@@ -71,9 +72,9 @@ export function connectionMetrics(registry: Registry, live: () => number) {
         sent.inc(labels, carried.received)
       }
       if (refusal) refused.inc({ direction, reason: refusalReason(refusal), policy: policyOf(record) })
-      if (record.wouldDeny.length > 0) wouldDeny.inc()
       if (isPlaintextFromMesh(record)) plaintextFromMesh.inc()
     },
+    wouldDeny: (_: ConnectionRecord, policy: string): void => wouldDeny.inc({ policy }),
   }
 }
 
@@ -102,5 +103,14 @@ function tcpLabelsOf(record: ConnectionRecord): Record<(typeof tcpLabels)[number
 
 function policyOf({ refusal }: ConnectionRecord): string {
   if (refusal?.kind !== 'policy') return ''
-  return refusal.reason.kind === 'deny_matched' ? refusal.reason.by.policy : ''
+  const { reason } = refusal
+  switch (reason.kind) {
+    case 'deny_matched':
+      return reason.by.policy
+    case 'policy_missing':
+      return reason.policy
+    case 'no_allow_matched':
+      // Of several Allows none is to blame more than another; the log names them.
+      return reason.policies.length === 1 ? reason.policies[0]! : ''
+  }
 }

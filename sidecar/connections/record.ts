@@ -1,5 +1,6 @@
 import type { EndpointAddress, IpAddress, SocketAddress } from '#mesh/address.ts'
-import type { PolicyRule } from '#mesh/policy/decision.ts'
+import type { DenialReason, PolicyRule } from '#mesh/policy/decision.ts'
+import { describeDenial } from '#mesh/policy/explain.ts'
 import type { SpiffeId } from '#mesh/spiffe-id.ts'
 import type { Service, Workload } from '#mesh/workload.ts'
 import type { Carried, TransferOutcome } from '../proxy/pump.ts'
@@ -13,6 +14,8 @@ export type Check = () => Refusal | undefined
 export interface RecordHooks {
   connected(record: ConnectionRecord): void
   disposed(record: ConnectionRecord): void
+  /** A dry-run policy would deny it; told once for each. */
+  wouldDeny(record: ConnectionRecord, policy: string): void
 }
 
 /** Everything that is told about one connection: written to while it lives, told exactly once when it is disposed. */
@@ -40,7 +43,7 @@ export class ConnectionRecord implements Disposable {
   peerSerial: string | undefined
   keyExchange: string | undefined
   allowedBy: PolicyRule | undefined
-  /** Dry-run policies that would have denied it. */
+  /** Why dry-run policies would deny it, as of the last verdict. */
   wouldDeny: readonly string[] = []
   /** Milliseconds from accept until the other end was reached. */
   connectMs: number | undefined
@@ -50,6 +53,7 @@ export class ConnectionRecord implements Disposable {
   refusal: Refusal | undefined
 
   #check: Check | undefined
+  readonly #tried = new Set<string>()
 
   constructor(id: number, direction: Direction, source: ConnectionRecord['source'], hooks: RecordHooks) {
     this.id = id
@@ -80,6 +84,16 @@ export class ConnectionRecord implements Disposable {
     if (refusal) this.cut(refusal)
   }
 
+  /** Takes what dry-run policies make of it, and tells those that say so for the first time. */
+  tryOut(reasons: readonly DenialReason[]): void {
+    this.wouldDeny = reasons.map(describeDenial)
+    for (const policy of reasons.map(policyBehind)) {
+      if (this.#tried.has(policy)) continue
+      this.#tried.add(policy)
+      this.#hooks.wouldDeny(this, policy)
+    }
+  }
+
   cut(refusal: Refusal): void {
     if (this.#abort.signal.aborted) return
     this.refusal ??= refusal
@@ -94,5 +108,17 @@ export class ConnectionRecord implements Disposable {
 
   [Symbol.dispose](): void {
     this.#hooks.disposed(this)
+  }
+}
+
+/** The policy that a denial counts for; where none of several allows, the first of them. */
+function policyBehind(reason: DenialReason): string {
+  switch (reason.kind) {
+    case 'deny_matched':
+      return reason.by.policy
+    case 'no_allow_matched':
+      return reason.policies[0]!
+    case 'policy_missing':
+      return reason.policy
   }
 }

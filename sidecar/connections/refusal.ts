@@ -19,6 +19,11 @@ export type Refusal =
   | { readonly kind: 'route_changed' }
   | { readonly kind: 'peer_gone'; readonly identity: SpiffeId }
   | { readonly kind: 'peer_untrusted'; readonly identity: SpiffeId }
+  | { readonly kind: 'peer_revoked'; readonly identity: SpiffeId; readonly serial: string }
+  | { readonly kind: 'connection_limit'; readonly direction: 'inbound' | 'outbound'; readonly limit: number }
+  | { readonly kind: 'descriptor_limit'; readonly limit: number }
+  /** Slow readers fill the process's buffers; both in bytes. */
+  | { readonly kind: 'overloaded'; readonly held: number; readonly limit: number }
   | { readonly kind: 'drained' }
 
 /** The word that metrics and log lines count a refusal by. */
@@ -61,9 +66,21 @@ export function describeRefusal(refusal: Refusal): string {
       return `no workload of ${formatSpiffeId(refusal.identity)} has the peer's address any more`
     case 'peer_untrusted':
       return `the root that ${formatSpiffeId(refusal.identity)} proved itself by is no longer trusted`
+    case 'peer_revoked':
+      return `certificate ${refusal.serial} of ${formatSpiffeId(refusal.identity)} is revoked`
+    case 'connection_limit':
+      return `this sidecar carries ${refusal.limit} ${refusal.direction} connections already; raise WEFT_MAX_${refusal.direction.toUpperCase()}_CONNECTIONS if it should carry more`
+    case 'descriptor_limit':
+      return `connections take the ${refusal.limit} file descriptors that they may; raise the limit of open files (ulimit -n) of this sidecar`
+    case 'overloaded':
+      return `slow readers keep ${mebi(refusal.held)} MiB of ${mebi(refusal.limit)} MiB of buffers full; raise WEFT_BUFFER_BUDGET if it may use more`
     case 'drained':
       return 'the sidecar ended before the connection did'
   }
+}
+
+function mebi(bytes: number): string {
+  return (bytes / 1024 ** 2).toFixed(1)
 }
 
 /** A refusal as the reason of an abort. */

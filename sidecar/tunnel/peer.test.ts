@@ -5,7 +5,7 @@ import { trusting } from '../testing/pictures.ts'
 import { TestPki } from '../testing/pki.ts'
 import { portOf } from '../testing/sockets.ts'
 import { contexts } from '../testing/tunnel-ends.ts'
-import { type Peer, peerOf, stillTrusted } from './peer.ts'
+import { isRevoked, type Peer, peerOf, stillTrusted } from './peer.ts'
 import { tlsContext } from './tls-context.ts'
 
 const [old, next] = [new TestPki(), new TestPki()]
@@ -67,5 +67,13 @@ describe('a peer', () => {
 
   it('is not believed where there is no root to believe by', () => {
     expect(stillTrusted(proved(), trusting('a'))).toBe(false)
+  })
+
+  it('is revoked by the serial of the certificate that it showed', () => {
+    const peer = { ...proved('a'), serial: '0A1B' }
+    const revoking = (...serials: readonly string[]) => ({ ...trusting('a'), revoked: new Set(serials) })
+    expect(isRevoked(peer, revoking('0A1B', '01'))).toBe(true)
+    expect(isRevoked(peer, revoking('0A'))).toBe(false)
+    expect(isRevoked(peer, undefined)).toBe(false)
   })
 })

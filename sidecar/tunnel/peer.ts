@@ -33,6 +33,11 @@ export function stillTrusted({ roots }: Peer, trust: TrustBundle | undefined): b
   return roots.length > 0 && roots.every((root) => trust?.byFingerprint.has(root))
 }
 
+/** Whether the very certificate that the peer proved itself by was taken back. */
+export function isRevoked({ serial }: Peer, trust: TrustBundle | undefined): boolean {
+  return trust?.revoked.has(serial) ?? false
+}
+
 /**
  * Node shows the accepting side nothing but the leaf, so its issuer is looked for among our own: the mesh has one at
  * a time but while it rotates.

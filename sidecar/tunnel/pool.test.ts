@@ -177,7 +177,7 @@ describe('close', () => {
 
 describe('a tunnel that carries nothing', () => {
   const minute = 60_000
-  beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] }))
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'performance'] }))
   afterEach(() => void vi.useRealTimers())
 
   it('is retired after five minutes', async () => {

@@ -1,8 +1,7 @@
 import { formatSpiffeId } from '#mesh/spiffe-id.ts'
+import { streamsPerTunnel } from './frames/limits.ts'
 import type { Tunnel, TunnelLayer, TunnelTarget } from './tunnel.ts'
 
-/** Streams that one tunnel carries at most; a further connection opens another tunnel. */
-export const streamsPerTunnel = 100
 /** A tunnel that carried nothing for so long is closed, in milliseconds. */
 const idleLimit = 5 * 60_000
 
@@ -91,10 +90,10 @@ export class TunnelPool {
   #keep(key: string, tunnel: Tunnel): void {
     const tunnels = this.#tunnels.get(key) ?? []
     this.#tunnels.set(key, [...tunnels, tunnel])
-    let idleSince = Date.now()
+    let idleSince = performance.now()
     const timer = setInterval(() => {
-      if (tunnel.streams > 0) idleSince = Date.now()
-      else if (Date.now() - idleSince >= idleLimit) tunnel.retire()
+      if (tunnel.streams > 0) idleSince = performance.now()
+      else if (performance.now() - idleSince >= idleLimit) tunnel.retire()
     }, idleLimit / 10)
     timer.unref()
     tunnel.onClosed(() => {

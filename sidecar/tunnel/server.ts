@@ -1,13 +1,21 @@
-import type { Socket } from 'node:net'
-import { createServer, type Server, type TLSSocket } from 'node:tls'
-import { parseIp } from '#mesh/address.ts'
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, type TLSSocket, type Server as TlsServer } from 'node:tls'
+import { type IpAddress, parseIp } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
+import { formatSpiffeId } from '#mesh/spiffe-id.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/metrics.ts'
+import { defaultLimits, type Limits } from '../limits.ts'
 import type { TrustBundle } from '../view/trust-bundle.ts'
+import { BufferBudget } from './buffer-budget.ts'
 import type { ContextSource } from './context-source.ts'
+import { Budget } from './frames/budget.ts'
+import { ConnectionFault } from './frames/connection-fault.ts'
+import { nameOfError } from './frames/protocol.ts'
 import { type FrameSession, serveFrames } from './frames/server.ts'
-import { peerOf } from './peer.ts'
+import { Handshakes } from './handshakes.ts'
+import { isRevoked, type Peer, peerOf } from './peer.ts'
+import { PeerBudgets } from './peer-budgets.ts'
 import { handshakeLimit, tlsContext } from './tls-context.ts'
 import type { TunnelRequest } from './tunnel.ts'
 
@@ -15,26 +23,60 @@ export interface TunnelServerOptions {
   readonly contexts: ContextSource
   readonly onRequest: (request: TunnelRequest) => void
   readonly log: Log
-  /** Handshakes and requests that were refused before a connection came of them, by `reason`. */
+  /** Handshakes, tunnels, streams and requests that were refused before a connection came of them, by `reason`. */
   readonly refused: Counter<'reason'>
-}
-
-interface Handshake {
-  readonly socket: Socket
-  /** Begun with a certificate that has been renewed since: its tunnel carries what was asked for meanwhile, no more. */
-  stale: boolean
+  readonly limits?: Limits
+  /** The process's own. */
+  readonly buffers?: BufferBudget
 }
 
 /** The accepting end of HBONE, on 15008. Listens only once a certificate and a bundle are there. */
 export class TunnelServer {
   readonly #options: TunnelServerOptions
+  readonly #limits: Limits
+  readonly #buffers: BufferBudget
+  readonly #peers: PeerBudgets
+  readonly #handshakes: Handshakes
   readonly #sessions = new Set<FrameSession>()
-  readonly #handshakes = new Map<string, Handshake>()
-  #server: Server | undefined
+  /** Lines about refusals: whoever floods the port must not flood the log. */
+  readonly #lines = new Budget(100, 10)
+  /** Cut by us, and not told by Node yet. */
+  #lateHandshakes = 0
+  #tls: TlsServer | undefined
+  #listener: Server | undefined
   #trust: TrustBundle | undefined
+  #onLastClosed = (): void => {}
 
   constructor(options: TunnelServerOptions) {
+    const { limits = defaultLimits, buffers = new BufferBudget(limits.bufferBytes) } = options
     this.#options = options
+    this.#limits = limits
+    this.#buffers = buffers
+    this.#handshakes = new Handshakes({
+      most: limits.handshakes,
+      limit: handshakeLimit,
+      onLate: (socket) => {
+        this.#lateHandshakes += 1
+        this.#refuse(socket, 'handshake_timeout')
+      },
+    })
+    const peerLimits = {
+      resetBurst: limits.peerResetsPerSecond * 10,
+      resetsPerSecond: limits.peerResetsPerSecond,
+      pendingDials: limits.peerPendingDials,
+      bufferedBytes: buffers.limit / 2,
+    }
+    this.#peers = new PeerBudgets(peerLimits, (reason) => options.refused.inc({ reason }))
+  }
+
+  /** Tunnels that peers hold open. */
+  get tunnels(): number {
+    return this.#sessions.size
+  }
+
+  /** Connections whose peer has not proved itself yet. */
+  get handshakes(): number {
+    return this.#handshakes.size
   }
 
   /**
@@ -45,22 +87,30 @@ export class TunnelServer {
     const { contexts } = this.#options
     const trust = contexts.trust()
     for (const session of this.#sessions) session.close()
-    for (const handshake of this.#handshakes.values()) {
-      // A root that is gone may have vouched for its peer. A certificate alone is no reason to lose what the peer,
-      // whose half of the handshake may be over, has asked for already.
-      if (trust === this.#trust) handshake.stale = true
-      else handshake.socket.destroy()
-    }
+    // A root that is gone may have vouched for a peer. A certificate alone is no reason to lose what the peer, whose
+    // half of the handshake may be over, has asked for already.
+    if (trust === this.#trust) this.#handshakes.age()
+    else this.#handshakes.cut()
     this.#trust = trust
     const context = tlsContext(contexts.certificate(), trust)
-    if (this.#server) this.#server.setSecureContext(context)
-    else this.#server = await this.#listen(context)
+    if (this.#tls) this.#tls.setSecureContext(context)
+    else this.#tls = this.#authenticator(context)
+    this.#listener ??= await this.#listen(this.#tls)
   }
 
-  /** Sends GOAWAY on every tunnel and stops to listen; live streams stay until `cut`. */
-  close(): void {
-    this.#server?.close()
+  /**
+   * Stops to listen and sends GOAWAY on every tunnel. Resolves once the last one has ended with its streams; what is
+   * live stays until `cut`.
+   */
+  close(): Promise<void> {
+    this.#listener?.close()
+    // A peer whose half of the handshake is over may have asked for something already.
+    this.#handshakes.age()
     for (const session of this.#sessions) session.close()
+    if (this.#sessions.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#onLastClosed = resolve
+    })
   }
 
   /** Cuts what is still there. */
@@ -69,33 +119,43 @@ export class TunnelServer {
     for (const session of this.#sessions) session.destroy(new Error('the sidecar ends'))
   }
 
-  #listen(context: ReturnType<typeof tlsContext>): Promise<Server> {
-    const server = createServer({
+  /** Never listens itself: it is handed the connections that there is room for. */
+  #authenticator(context: ReturnType<typeof tlsContext>): TlsServer {
+    const server = createTlsServer({
       ...context,
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ['h2'],
-      handshakeTimeout: handshakeLimit,
-      noDelay: true,
-      keepAlive: true,
       highWaterMark: 64 * 1024,
     })
-    server.on('connection', (socket) => {
-      const name = endsOf(socket)
-      this.#handshakes.set(name, { socket, stale: false })
-      socket.once('close', () => this.#handshakes.delete(name))
-    })
     server.on('secureConnection', (socket) => this.#accept(socket))
-    server.on('tlsClientError', (error, socket) => {
-      this.#options.refused.inc({ reason: 'tls_failed' })
-      this.#options.log.info('a tunnel was refused', { peer: socket.remoteAddress, error })
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+      // One that was cut for being late is told here once more, as a reset.
+      if (error.code === 'ECONNRESET' && this.#lateHandshakes > 0) this.#lateHandshakes -= 1
+      else this.#refuse(socket, 'tls_failed', { error })
+      // Node leaves it open for somebody who would answer in plaintext.
+      socket.destroy()
+    })
+    return server
+  }
+
+  #listen(tls: TlsServer): Promise<Server> {
+    const options = { noDelay: true, keepAlive: true, highWaterMark: 64 * 1024 }
+    const server = createTcpServer(options, (socket) => {
+      if (this.#handshakes.begin(socket)) return void tls.emit('connection', socket)
+      socket.on('error', () => {})
+      this.#refuse(socket, 'too_many_handshakes')
+      socket.resetAndDestroy()
     })
     return new Promise((resolve, reject) => {
       server.once('error', (cause) => reject(new Error(`cannot listen on port ${ports.hbone}`, { cause })))
-      server.listen(ports.hbone, '::', 4_096, () => {
+      server.listen({ port: ports.hbone, backlog: 4_096 }, () => {
         server.removeAllListeners('error')
         // An accept that fails for want of descriptors must not end the process.
-        server.on('error', (error) => this.#options.log.error('accepting tunnels failed', { error }))
+        server.on('error', (error) => {
+          this.#options.refused.inc({ reason: 'accept_failed' })
+          if (this.#lines.take()) this.#options.log.error('accepting tunnels failed', { error })
+        })
         resolve(server)
       })
     })
@@ -104,22 +164,37 @@ export class TunnelServer {
   #accept(socket: TLSSocket): void {
     const { contexts, refused, log, onRequest } = this.#options
     socket.on('error', () => {})
-    const stale = this.#handshakes.get(endsOf(socket))?.stale
-    this.#handshakes.delete(endsOf(socket))
+    const { stale } = this.#handshakes.end(socket)
     const peer = peerOf(socket, contexts)
     const peerIp = parseIp(socket.remoteAddress ?? '')
     if (!peer || !peerIp || socket.alpnProtocol !== 'h2') {
-      refused.inc({ reason: peer ? 'not_http2' : 'foreign_identity' })
-      log.info('a tunnel was refused', { peer: socket.remoteAddress, alpn: socket.alpnProtocol })
+      this.#refuse(socket, peer ? 'not_http2' : 'foreign_identity', { alpn: socket.alpnProtocol })
+      socket.destroy()
+      return
+    }
+    if (isRevoked(peer, contexts.trust())) {
+      const { serial, identity } = peer
+      this.#refuse(socket, 'peer_revoked', { serial, identity: formatSpiffeId(identity) })
+      socket.destroy()
+      return
+    }
+    const name = budgetName(peer, peerIp)
+    if (this.#isFull(name)) {
+      this.#refuse(socket, 'too_many_tunnels', { identity: formatSpiffeId(peer.identity) })
       socket.destroy()
       return
     }
     const session = serveFrames(socket, (request) => onRequest({ ...request, peer, peerIp }), {
+      buffers: this.#buffers,
+      guard: this.#peers.join(name),
       onNotConnect: () => refused.inc({ reason: 'not_connect' }),
       onClosed: (error) => {
         clearTimeout(expiry)
         this.#sessions.delete(session)
-        if (error) log.debug('a tunnel failed', { peer: peerIp, error })
+        if (this.#sessions.size === 0) this.#onLastClosed()
+        this.#peers.leave(name)
+        if (error instanceof ConnectionFault) this.#refuse(socket, reasonOf(error), { error })
+        else if (error) log.debug('a tunnel failed', { peer: peerIp, error })
       },
     })
     // Its live streams may stay; for another one it has to prove itself anew. Timers hold at most 2^31 ms.
@@ -130,9 +205,25 @@ export class TunnelServer {
     this.#sessions.add(session)
     if (stale) session.close()
   }
+
+  #isFull(name: string): boolean {
+    const most = this.#limits.inboundTunnels
+    return this.#sessions.size >= most || this.#peers.tunnelsOf(name) >= Math.max(1, Math.floor(most / 8))
+  }
+
+  #refuse(socket: Socket, reason: string, fields: Record<string, unknown> = {}): void {
+    this.#options.refused.inc({ reason })
+    if (!this.#lines.take()) return
+    this.#options.log.info('a tunnel was refused', { peer: socket.remoteAddress, reason, ...fields })
+  }
 }
 
-/** Names a connection, by the socket that it came on as by the one that TLS makes of it. */
-function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
-  return `${remoteAddress} ${remotePort} ${localAddress}`
+/** Budgets belong to a pod: who it proved to be, and where it is. */
+function budgetName({ identity }: Peer, ip: IpAddress): string {
+  return `${ip} ${formatSpiffeId(identity)}`
+}
+
+/** What a tunnel that broke HTTP/2 is counted by, e.g. `http2_enhance_your_calm`. */
+function reasonOf({ code }: ConnectionFault): string {
+  return `http2_${nameOfError(code).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`
 }

@@ -73,7 +73,7 @@ test('any frames in any order leave a connection that holds its promises', async
   const connectionWindow = 300_000
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-      const { peer, session, requests } = served(
+      const { peer, session, requests, buffers } = served(
         ({ leg }) => {
           leg.read({
             data: () => {},
@@ -101,10 +101,14 @@ test('any frames in any order leave a connection that holds its promises', async
         }
         expect(session.heldSize).toBeGreaterThanOrEqual(0)
         expect(session.heldSize).toBeLessThanOrEqual(connectionWindow)
+        expect(buffers.held).toBeGreaterThanOrEqual(session.heldSize)
+        expect(buffers.streams).toBe(session.streams)
       }
       for (let i = 0; i < 5; i++) await setImmediate()
       session.destroy(new Error('the test is over'))
       expect([session.streams, session.heldSize]).toEqual([0, 0])
+      for (let i = 0; i < 5; i++) await setImmediate()
+      expect([buffers.streams, buffers.held]).toEqual([0, 0])
     }),
     { numRuns: 500 },
   )

@@ -1,5 +1,7 @@
 import type { Duplex } from 'node:stream'
-import { Budget } from './budget.ts'
+import { readShared } from '../../proxy/shared-reads.ts'
+import type { BufferAccount, BufferBudget, BufferOwner } from '../buffer-budget.ts'
+import { AnnouncedWindow } from './announced-window.ts'
 import { ConnectionFault } from './connection-fault.ts'
 import { type FrameMeaning, FrameReader } from './frame-reader.ts'
 import type { HeaderBlock } from './header-blocks.ts'
@@ -8,6 +10,7 @@ import { HpackEncoder } from './hpack/encoder.ts'
 import type { Field } from './hpack/static-table.ts'
 import type { FrameLimits } from './limits.ts'
 import { Output } from './output.ts'
+import type { PeerGuard, StreamRefusal } from './peer-guard.ts'
 import { Pings } from './pings.ts'
 import {
   defaultWindow,
@@ -20,12 +23,14 @@ import {
   preface,
 } from './protocol.ts'
 import { ReceiveWindow } from './receive-window.ts'
-import { applySettings, encodeSettings, initialPeerSettings } from './settings.ts'
+import { applySettings, encodeSettings, encodeWindow, initialPeerSettings } from './settings.ts'
 import { FrameStream, type StreamHost } from './stream.ts'
 
 /** What one end of a connection does with what the other sends. */
 export interface ConnectionEnd {
   readonly role: 'client' | 'server'
+  /** What the peer's streams may cost; undefined on the dialling end, which is opened none. */
+  readonly guard: PeerGuard | undefined
   /**
    * The first HEADERS of a stream have come, or one more informational response; `fields` is undefined where they
    * were too many. Answers whether they were the final head of the message; undefined when they are malformed.
@@ -58,22 +63,22 @@ const nothing = Buffer.alloc(0)
  * since a stream's life, from HEADERS to its removal, is in one place.
  */
 export class FrameConnection implements FrameMeaning, StreamHost {
-  readonly highWaterMark: number
   readonly #socket: Duplex
   readonly #end: ConnectionEnd
   readonly #limits: FrameLimits
+  readonly #buffers: BufferBudget
+  readonly #account: BufferAccount
   readonly #reader: FrameReader
   readonly #decoder: HpackDecoder
   readonly #encoder = new HpackEncoder()
   readonly #output: Output
   readonly #window: ReceiveWindow
+  readonly #announced = new AnnouncedWindow()
   readonly #pings = new Pings()
   readonly #peer = initialPeerSettings()
   readonly #streams = new Map<number, FrameStream>()
   /** Streams of ours that the peer's limit keeps waiting, with their HEADERS. */
   readonly #pending: { readonly stream: FrameStream; readonly fields: readonly Field[] }[] = []
-  /** Streams that the peer opened for nothing; without budget it is refused new ones. */
-  readonly #resets = new Budget(10_000, 1_000)
   /** The stream that the DATA frame under way belongs to; undefined when it is passed over. */
   #current: FrameStream | undefined
   #lastPeerId = 0
@@ -83,25 +88,37 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   #closing = false
   #closed = false
 
-  constructor(socket: Duplex, end: ConnectionEnd, limits: FrameLimits) {
+  constructor(socket: Duplex, end: ConnectionEnd, limits: FrameLimits, buffers: BufferBudget) {
     this.#socket = socket
     this.#end = end
     this.#limits = limits
-    this.highWaterMark = limits.highWaterMark
+    this.#buffers = buffers
+    this.#account = buffers.account(end.guard satisfies BufferOwner | undefined)
     this.#reader = new FrameReader(this, this.#peerRole, limits.maxFrameSize)
     this.#decoder = new HpackDecoder(this.#peer.headerTableSize, limits.maxHeaderListSize)
-    this.#output = new Output(socket, defaultWindow, (stream) => this.#endSent(stream))
+    this.#output = new Output(
+      socket,
+      defaultWindow,
+      (stream) => this.#endSent(stream),
+      (change) => this.#account.hold(change),
+    )
     if (end.role === 'client') this.#output.raw(preface)
-    const { streamWindow: initialWindowSize, ...sizes } = limits
-    this.#output.frame(frameType.settings, 0, 0, encodeSettings({ ...sizes, initialWindowSize }))
-    this.#window = new ReceiveWindow(limits, (streamId, increment) => {
+    const initialWindowSize = this.#newWindow
+    this.#output.frame(frameType.settings, 0, 0, encodeSettings({ ...limits, initialWindowSize }))
+    this.#announced.announce(initialWindowSize)
+    const forget = buffers.onSettledWindow(() => this.#announce())
+    this.#window = new ReceiveWindow(limits, buffers, (streamId, increment) => {
       this.#output.wordFrame(frameType.windowUpdate, streamId, increment)
     })
-    socket.on('data', (chunk: Buffer) => this.#take(chunk))
     socket.on('error', (error) => this.#lose(error))
-    socket.on('close', () => this.#lose(undefined))
+    socket.on('close', () => {
+      forget()
+      this.#lose(undefined)
+      this.#account.close()
+    })
     // A half-closed tunnel carries nothing to its end.
     socket.on('end', () => this.#lose(undefined))
+    readShared(socket, (chunk) => this.#take(chunk))
   }
 
   /** Streams that are open or wait to be. */
@@ -112,6 +129,12 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   /** Bytes that paused readers keep waiting. */
   get heldSize(): number {
     return this.#window.held
+  }
+
+  /** Bytes that a stream queues before its writer is asked to wait: the fewer, the more streams there are. */
+  get highWaterMark(): number {
+    // Half, since what was read last comes on top, and those that began earlier were let have more.
+    return Math.min(this.#limits.highWaterMark, this.#buffers.share / 2)
   }
 
   /** Opens a stream, at once or when the peer's limit allows. */
@@ -140,11 +163,20 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     stream.lose(new Error('the request was refused'))
   }
 
+  write(stream: FrameStream, bytes: Buffer): void {
+    this.#output.write(stream, bytes)
+  }
+
   schedule(stream: FrameStream): void {
     this.#output.schedule(stream)
   }
 
+  queued(change: number): void {
+    this.#account.hold(change)
+  }
+
   held(stream: FrameStream, change: number): void {
+    this.#account.hold(change)
     this.#window.hold(change)
     if (change < 0) this.#widen(stream)
   }
@@ -247,7 +279,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   reset(streamId: number, code: number): void {
     const stream = this.#streams.get(streamId)
     if (!stream) return this.#expectKnown(streamId)
-    this.#resets.take()
+    this.#end.guard?.wasted()
     const cause = new Error(`the peer reset the stream: ${nameOfError(code)}`)
     this.#remove(stream, { cause, unprocessed: code === errorCode.refusedStream })
     stream.lose(cause)
@@ -261,6 +293,10 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     this.#output.frame(frameType.settings, flag.ack, 0, nothing)
     this.#shiftWindows(this.#peer.initialWindowSize - before)
     this.#openPending()
+  }
+
+  settingsTaken(): void {
+    this.#shiftCredits(this.#announced.taken())
   }
 
   ping(payload: Buffer): void {
@@ -280,7 +316,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     for (const { stream } of this.#pending.splice(0)) this.#lost(stream, loss)
     for (const stream of this.#streams.values()) {
       if (stream.id <= lastStreamId) continue
-      this.#streams.delete(stream.id)
+      this.#leave(stream)
       this.#lost(stream, loss)
     }
     this.#endIfIdle()
@@ -341,18 +377,56 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     if (!opens) return undefined
     this.#lastPeerId = streamId
     if (streamId > this.#accepted) return undefined
-    if (this.#streams.size >= this.#limits.maxConcurrentStreams || this.#resets.exhausted) {
+    const refusal = this.#refusal()
+    if (refusal) {
+      this.#end.guard?.refused(refusal)
       this.#reset(streamId, errorCode.refusedStream)
       return undefined
     }
     const stream = this.#newStream()
     stream.id = streamId
-    this.#streams.set(streamId, stream)
+    this.#enter(stream)
     return stream
   }
 
+  #refusal(): StreamRefusal | undefined {
+    if (this.#streams.size >= this.#limits.maxConcurrentStreams) return 'too_many_streams'
+    return this.#end.guard?.refusal()
+  }
+
   #newStream(): FrameStream {
-    return new FrameStream(this, this.#peer.initialWindowSize, this.#limits.streamWindow)
+    return new FrameStream(this, this.#peer.initialWindowSize, this.#announced.size)
+  }
+
+  #enter(stream: FrameStream): void {
+    this.#streams.set(stream.id, stream)
+    this.#account.stream(1)
+  }
+
+  #leave(stream: FrameStream): void {
+    if (this.#streams.delete(stream.id)) this.#account.stream(-1)
+  }
+
+  /** What a new stream may be sent before its reader takes it, as memory is now. */
+  get #newWindow(): number {
+    return Math.min(this.#limits.streamWindow, this.#buffers.window)
+  }
+
+  /** Tells the peer what streams may be sent from now on, those that are open included. */
+  #announce(): void {
+    const window = this.#newWindow
+    if (this.#closed || window === this.#announced.latest) return
+    this.#output.frame(frameType.settings, 0, 0, encodeWindow(window))
+    this.#shiftCredits(this.#announced.announce(window))
+  }
+
+  #shiftCredits(change: number): void {
+    if (change === 0) return
+    for (const stream of this.#streams.values()) {
+      stream.credit += change
+      // Whoever has less than nothing left would never send again what makes us grant more.
+      if (change < 0) this.#widen(stream)
+    }
   }
 
   #shiftWindows(change: number): void {
@@ -398,7 +472,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
 
   /** Answers what the peer did wrong on one stream. */
   #fail(stream: FrameStream, code: ErrorCode, message: string): void {
-    this.#resets.take()
+    this.#end.guard?.wasted()
     this.#reset(stream.id, code)
     const cause = new Error(`the peer broke the protocol: ${message}`)
     this.#remove(stream, { cause, unprocessed: false })
@@ -406,7 +480,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   }
 
   #remove(stream: FrameStream, loss: Loss | undefined): void {
-    this.#streams.delete(stream.id)
+    this.#leave(stream)
     this.#end.gone(stream, loss)
     this.#openPending()
     this.#endIfIdle()
@@ -422,7 +496,8 @@ export class FrameConnection implements FrameMeaning, StreamHost {
       const { stream, fields } = this.#pending.shift()!
       stream.id = this.#nextId
       this.#nextId += 2
-      this.#streams.set(stream.id, stream)
+      stream.credit = stream.window = this.#announced.size
+      this.#enter(stream)
       this.#sendHead(stream, fields, false)
       this.schedule(stream)
       // The ids of a connection are used up: nothing more can be opened on it.
@@ -466,7 +541,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     const loss = cause ?? new Error('the tunnel was closed')
     for (const { stream } of this.#pending.splice(0)) this.#lost(stream, { cause: loss, unprocessed: true })
     for (const stream of this.#streams.values()) {
-      this.#streams.delete(stream.id)
+      this.#leave(stream)
       this.#lost(stream, { cause: loss, unprocessed: false })
     }
     const timer = setTimeout(() => this.#socket.destroy(), closeLimit).unref()

@@ -14,6 +14,8 @@ describe('a flood is answered with ENHANCE_YOUR_CALM:', () => {
     ['empty DATA', frame('data', 0, 1)],
     ['PRIORITY', frame('priority', 0, 1, Buffer.alloc(5))],
     ['unknown frames', frame(77, 0, 0)],
+    ['WINDOW_UPDATE by a byte', frame('windowUpdate', 0, 1, word(1))],
+    ['WINDOW_UPDATE by a byte for the connection', frame('windowUpdate', 0, 0, word(1))],
   ])('%s', async (_what, bytes) => {
     const { peer } = served()
     peer.send(peer.connect(1), ...Array<Buffer>(2_000).fill(bytes))

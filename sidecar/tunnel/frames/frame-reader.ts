@@ -14,6 +14,8 @@ export interface FrameMeaning {
   headers(block: HeaderBlock): void
   reset(streamId: number, code: number): void
   settings(payload: Buffer): void
+  /** The peer has taken the earliest SETTINGS of ours that it had not taken before. */
+  settingsTaken(): void
   ping(payload: Buffer): void
   pong(payload: Buffer): void
   goaway(lastStreamId: number, code: number): void
@@ -22,6 +24,9 @@ export interface FrameMeaning {
   /** A frame was malformed, which is an error of its stream alone. */
   streamError(streamId: number, code: ErrorCode): void
 }
+
+/** Nobody who waits for half a window to be read, as all known peers do, widens one by less, in bytes. */
+const smallIncrement = 512
 
 /** Reads the frames of a peer and refuses what is malformed whatever came before: throws ConnectionFaults. */
 export class FrameReader implements FrameHandler {
@@ -95,7 +100,7 @@ export class FrameReader implements FrameHandler {
         if (payload.length < 8) throw sizeFault('GOAWAY of less than 8 bytes')
         return this.#meaning.goaway(payload.readUInt32BE(0) & largest31, payload.readUInt32BE(4))
       case frameType.windowUpdate:
-        return this.#meaning.windowUpdate(streamId, wordOf(payload, 'WINDOW_UPDATE') & largest31)
+        return this.#windowUpdate(streamId, wordOf(payload, 'WINDOW_UPDATE') & largest31)
       default:
         throw protocolFault('push was refused in our SETTINGS')
     }
@@ -111,6 +116,13 @@ export class FrameReader implements FrameHandler {
       this.#spendIdle()
       this.#meaning.settings(payload)
     } else if (payload.length > 0) throw sizeFault('a SETTINGS acknowledgement with settings')
+    else this.#meaning.settingsTaken()
+  }
+
+  #windowUpdate(streamId: number, increment: number): void {
+    // Whoever widens a window byte by byte has us do more work than it does.
+    if (increment < smallIncrement) this.#spendIdle()
+    this.#meaning.windowUpdate(streamId, increment)
   }
 
   #ping(flags: number, streamId: number, payload: Buffer): void {

@@ -1,3 +1,4 @@
+import type { BufferBudget } from '../buffer-budget.ts'
 import type { FrameLimits } from './limits.ts'
 import { defaultWindow } from './protocol.ts'
 import type { FrameStream } from './stream.ts'
@@ -11,15 +12,17 @@ type Grant = (streamId: number, increment: number) => void
  */
 export class ReceiveWindow {
   readonly #window: number
-  readonly #streamWindow: number
+  readonly #raisedWindow: number
+  readonly #buffers: BufferBudget
   readonly #grant: Grant
   #credit: number
   #held = 0
 
-  constructor({ connectionWindow, streamWindow }: FrameLimits, grant: Grant) {
+  constructor({ connectionWindow, raisedWindow }: FrameLimits, buffers: BufferBudget, grant: Grant) {
     // No peer can be told of a smaller one.
     this.#window = Math.max(connectionWindow, defaultWindow)
-    this.#streamWindow = streamWindow
+    this.#raisedWindow = raisedWindow
+    this.#buffers = buffers
     this.#grant = grant
     this.#credit = this.#window
     if (this.#window > defaultWindow) grant(0, this.#window - defaultWindow)
@@ -53,11 +56,16 @@ export class ReceiveWindow {
     this.#grant(0, taken)
   }
 
-  /** The same for one of `streams` streams. Where they are many, each gets its part of the connection's window. */
+  /**
+   * The same for one of `streams` streams: each gets its part of the connection's window and of the process's buffers,
+   * and within that the more the better its reader keeps up.
+   */
   widenStream(stream: FrameStream, streams: number): void {
-    const part = Math.min(this.#streamWindow, Math.floor(this.#window / streams))
-    const room = part - stream.credit - stream.heldSize
-    if (room * 2 < part) return
+    const most = Math.min(this.#raisedWindow, this.#buffers.share, Math.floor(this.#window / streams))
+    const part = Math.min(stream.window, most)
+    if ((part - stream.credit - stream.heldSize) * 2 < part) return
+    stream.window = stream.heldSize === 0 ? Math.min(part * 2, most) : part
+    const room = stream.window - stream.credit - stream.heldSize
     stream.credit += room
     this.#grant(stream.id, room)
   }

@@ -1,10 +1,13 @@
 import type { Duplex } from 'node:stream'
 import type { Leg } from '../../proxy/leg.ts'
+import { BufferBudget } from '../buffer-budget.ts'
+import { PeerBudget } from '../peer-budgets.ts'
 import { FrameConnection } from './connection.ts'
 import type { Field } from './hpack/static-table.ts'
 import { defaultLimits, type FrameLimits } from './limits.ts'
 import { watchLiveness } from './liveness.ts'
 import { parseRequest } from './message.ts'
+import type { PeerGuard } from './peer-guard.ts'
 import type { FrameStream } from './stream.ts'
 
 /** A CONNECT of the peer. Answer it exactly once. */
@@ -29,6 +32,10 @@ export interface FrameSession {
 
 export interface ServeFramesOptions {
   readonly limits?: FrameLimits
+  /** The process's own; one for this connection alone unless given. */
+  readonly buffers?: BufferBudget
+  /** The peer's own, over all its connections; one for this connection alone unless given. */
+  readonly guard?: PeerGuard
   /** Told of a request that is no CONNECT; it is answered with 400. */
   readonly onNotConnect?: () => void
   /** Told once that the connection is gone, and why unless it ended as it should. */
@@ -39,9 +46,20 @@ export interface ServeFramesOptions {
 export function serveFrames(
   socket: Duplex,
   onStream: (request: FrameRequest) => void,
-  { limits = defaultLimits, onNotConnect, onClosed }: ServeFramesOptions = {},
+  {
+    limits = defaultLimits,
+    buffers = new BufferBudget(),
+    guard = new PeerBudget(),
+    onNotConnect,
+    onClosed,
+  }: ServeFramesOptions = {},
 ): FrameSession {
+  const unanswered = new Set<FrameStream>()
+  const settle = (stream: FrameStream): void => {
+    if (unanswered.delete(stream)) guard.unanswered(-1)
+  }
   const answer = (stream: FrameStream, status: number): void => {
+    settle(stream)
     connection.respond(stream, [{ name: ':status', value: String(status) }], status !== 200)
   }
   const head = (stream: FrameStream, fields: readonly Field[] | undefined): boolean | undefined => {
@@ -53,6 +71,8 @@ export function serveFrames(
       answer(stream, 400)
       return true
     }
+    unanswered.add(stream)
+    guard.unanswered(1)
     onStream({
       authority: request.authority,
       leg: stream,
@@ -65,8 +85,9 @@ export function serveFrames(
     socket,
     {
       role: 'server',
+      guard,
       head,
-      gone: () => {},
+      gone: settle,
       retired: () => {},
       closed(cause) {
         stopWatching()
@@ -74,6 +95,7 @@ export function serveFrames(
       },
     },
     limits,
+    buffers,
   )
   const stopWatching = watchLiveness(connection)
   return {

@@ -41,7 +41,15 @@ export function initialPeerSettings(): PeerSettings {
   }
 }
 
-/** The payload of our SETTINGS. Push is refused for good. */
+/** The payload of SETTINGS that change nothing but what new streams may be sent, in bytes. */
+export function encodeWindow(initialWindowSize: number): Buffer {
+  const payload = Buffer.alloc(6)
+  payload.writeUInt16BE(setting.initialWindowSize, 0)
+  payload.writeUInt32BE(initialWindowSize, 2)
+  return payload
+}
+
+/** The payload of our first SETTINGS. Push is refused for good. */
 export function encodeSettings(own: OwnSettings): Buffer {
   const entries = [
     [setting.enablePush, 0],

@@ -5,10 +5,14 @@ import { Outgoing } from './outgoing.ts'
 /** What a stream needs of its connection. */
 export interface StreamHost {
   readonly highWaterMark: number
+  /** The stream has something to send: the bytes go out with the next write, or are copied to wait for it. */
+  write(stream: FrameStream, bytes: Buffer): void
   /** The stream may have something to send. */
   schedule(stream: FrameStream): void
   /** A paused reader keeps so many bytes more, or less, than before. */
   held(stream: FrameStream, change: number): void
+  /** What waits to be sent takes so many bytes of memory more, or less. */
+  queued(change: number): void
   /** The stream was cut on this side. */
   cancel(stream: FrameStream): void
 }
@@ -25,8 +29,10 @@ export class FrameStream implements Leg {
   /** 0 until it is opened. */
   id = 0
   readonly out: Outgoing
-  /** Bytes that the peer may still send. */
+  /** Bytes that the peer may still send; below 0 where its window was made smaller. */
   credit: number
+  /** What its reader is trusted with, in bytes: it grows while the reader keeps up. */
+  window: number
   /** The peer sent END_STREAM. */
   endReceived = false
   /** The peer's first HEADERS have come. */
@@ -40,7 +46,7 @@ export class FrameStream implements Leg {
   constructor(host: StreamHost, sendWindow: number, credit: number) {
     this.#host = host
     this.out = new Outgoing(sendWindow)
-    this.credit = credit
+    this.credit = this.window = credit
   }
 
   /** Bytes that wait for the reader. */
@@ -69,8 +75,9 @@ export class FrameStream implements Leg {
     const { out } = this
     // After a reset there is nobody to reach; the abort is told to the sink.
     if (out.state !== 'open') return true
-    out.push(bytes)
-    if (!out.scheduled) this.#host.schedule(this)
+    const { memory } = out
+    this.#host.write(this, bytes)
+    if (out.memory !== memory) this.#host.queued(out.memory - memory)
     if (out.waiting < this.#host.highWaterMark) return true
     out.blocked = true
     return false
@@ -120,6 +127,7 @@ export class FrameStream implements Leg {
     if (this.#state === 'closed' || typeof this.#state === 'object') return
     this.#state = { cause }
     this.out.state = 'ended'
+    this.#host.queued(-this.out.memory)
     this.out.clear()
     const held = this.heldSize
     this.#held = undefined

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { type EndpointAddress, formatSocketAddress } from '#mesh/address.ts'
+import { BufferBudget } from '../buffer-budget.ts'
 import type { Peer } from '../peer.ts'
 import type { Tunnel, TunnelReply, TunnelStream } from '../tunnel.ts'
 import { FrameConnection, type Loss } from './connection.ts'
@@ -17,6 +18,8 @@ export interface FrameTunnelOptions {
   /** Milliseconds since the epoch; the earlier end of both certificates. */
   readonly expires: number
   readonly limits?: FrameLimits
+  /** The process's own; one for this connection alone unless given. */
+  readonly buffers?: BufferBudget
 }
 
 /** The dialling end of a tunnel whose frames are our own. */
@@ -30,12 +33,16 @@ export class FrameTunnel implements Tunnel {
   #retired = false
   #closed = false
 
-  constructor(socket: Duplex, { peer, keyExchange, expires, limits = defaultLimits }: FrameTunnelOptions) {
+  constructor(
+    socket: Duplex,
+    { peer, keyExchange, expires, limits = defaultLimits, buffers = new BufferBudget() }: FrameTunnelOptions,
+  ) {
     this.peer = peer
     this.keyExchange = keyExchange
     this.#expires = expires
     const end = {
       role: 'client' as const,
+      guard: undefined,
       head: (stream: FrameStream, fields: readonly Field[] | undefined) => this.#head(stream, fields),
       gone: (stream: FrameStream, loss: Loss | undefined) => this.#gone(stream, loss),
       retired: () => {
@@ -47,7 +54,7 @@ export class FrameTunnel implements Tunnel {
         for (const listener of this.#closedListeners.splice(0)) listener()
       },
     }
-    this.#connection = new FrameConnection(socket, end, limits)
+    this.#connection = new FrameConnection(socket, end, limits, buffers)
     const stopWatching = watchLiveness(this.#connection)
   }
 
@@ -88,6 +95,7 @@ export class FrameTunnel implements Tunnel {
   }
 
   #gone(stream: FrameStream, loss: Loss | undefined): void {
+    if (!this.#answers.has(stream)) return
     const { cause, unprocessed } = loss ?? { cause: new Error('the stream is over'), unprocessed: false }
     this.#answer(stream, { kind: unprocessed ? 'unprocessed' : 'lost', cause })
   }

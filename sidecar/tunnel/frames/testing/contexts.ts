@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { FileSigners } from '#control-plane/authority/file-signers.ts'
 import { issue } from '#control-plane/authority/issue.ts'
 import { Issuer } from '#control-plane/authority/issuer.ts'
 import { openRoot } from '#control-plane/authority/root.ts'
@@ -23,7 +24,7 @@ export interface PlainContext {
 /** Contexts of both ends under one new root. */
 export async function plainContexts(): Promise<{ client: PlainContext; server: PlainContext }> {
   using folder = temporaryFolder()
-  const state = new StateDirectory(folder.path)
+  const state = new FileSigners(new StateDirectory(folder.path))
   const now = Date.now()
   const root = await openRoot(state, 'cluster.local', now)
   const issuer = await Issuer.open(state, root, now)

@@ -8,6 +8,7 @@ import { connectionWindow, http2Limits, http2Settings } from '../../testing/http
 import { tlsContext } from '../../tls-context.ts'
 import type { TunnelLayer } from '../../tunnel.ts'
 import { framesLayer } from '../layer.ts'
+import { defaultLimits } from '../limits.ts'
 import { type FrameRequest, serveFrames } from '../server.ts'
 
 /** The accepting end of one tunnel, of either layer. */
@@ -26,7 +27,9 @@ export const framesUnderTest: LayerUnderTest = {
   name: 'frames',
   layer: (contexts) => framesLayer(contexts),
   serve(socket, onStream) {
-    const session = serveFrames(socket, onStream)
+    // A tunnel carries fewer by default, and `node:http2` far more.
+    const limits = { ...defaultLimits, maxConcurrentStreams: 1_000 }
+    const session = serveFrames(socket, onStream, { limits })
     return { close: () => session.close(), cut: () => session.destroy(new Error('cut')) }
   },
 }

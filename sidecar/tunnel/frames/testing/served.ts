@@ -1,5 +1,8 @@
 import { duplexPair } from 'node:stream'
+import { BufferBudget } from '../../buffer-budget.ts'
+import { PeerBudget } from '../../peer-budgets.ts'
 import { defaultLimits, type FrameLimits } from '../limits.ts'
+import type { PeerGuard } from '../peer-guard.ts'
 import { type FrameRequest, type FrameSession, serveFrames } from '../server.ts'
 import { RawPeer } from './raw-peer.ts'
 
@@ -7,6 +10,8 @@ export interface Served {
   readonly session: FrameSession
   readonly peer: RawPeer
   readonly requests: FrameRequest[]
+  /** What stands for the process's. */
+  readonly buffers: BufferBudget
   /** Why the connection ended; `open` while it has not. */
   ending(): 'open' | Error | undefined
 }
@@ -15,6 +20,8 @@ export interface Served {
 export function served(
   onStream: (request: FrameRequest) => void = (request) => request.accept(),
   limits: Partial<FrameLimits> = {},
+  buffers = new BufferBudget(),
+  guard: PeerGuard = new PeerBudget(),
 ): Served {
   const [near, far] = duplexPair()
   const requests: FrameRequest[] = []
@@ -27,10 +34,12 @@ export function served(
     },
     {
       limits: { ...defaultLimits, ...limits },
+      buffers,
+      guard,
       onClosed: (cause) => {
         ending = cause
       },
     },
   )
-  return { session, peer: new RawPeer(near, 'client'), requests, ending: () => ending }
+  return { session, peer: new RawPeer(near, 'client'), requests, buffers, ending: () => ending }
 }

@@ -1,0 +1,13 @@
+import type { Target } from './target.ts'
+import { authorityTargets } from './targets/authority.ts'
+import { configurationTargets } from './targets/configuration.ts'
+import { nameTargets } from './targets/names.ts'
+import { tunnelTargets } from './targets/tunnel.ts'
+
+/** Every decoder that faces the network. */
+export const targets: readonly Target[] = [
+  ...tunnelTargets,
+  ...nameTargets,
+  ...configurationTargets,
+  ...authorityTargets,
+]
