@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { IpAddress } from './address.ts'
 import { describeRefusal, type RouteRefusal, resolveRoute } from './route.ts'
 import { backendKey, ip, service, settings, snapshot, to, workload } from './testing/mesh.ts'
+import { anyEndpoint, type Workload } from './workload.ts'
 
 const own: ReadonlySet<IpAddress> = new Set([ip('10.77.0.9'), ip('fd77::9')])
 const http = { services: { [backendKey]: [{ servicePort: 80, targetPort: 8080 }] } }
@@ -123,6 +124,46 @@ describe('a virtual address', () => {
     expect(resolveRoute(mesh, to('10.77.100.1', 80), own)).toMatchObject({
       endpoints: [{ workload: one }, { workload: sick }],
     })
+  })
+
+  it('leads to the source’s own node or nowhere where the service says so', () => {
+    const self = workload('self', ['10.77.0.9'], { node: 'node-a' })
+    const here = workload('here', ['10.77.0.1'], { ...http, node: 'node-a' })
+    const there = workload('there', ['10.77.0.2'], { ...http, node: 'node-b' })
+    const local = service(['10.77.100.1'], {
+      preference: { ...anyEndpoint, mode: 'strict', scopes: ['node'] },
+    })
+    const route = (...workloads: readonly Workload[]) => {
+      return resolveRoute(snapshot({ workloads, services: [local] }), to('10.77.100.1', 80), own)
+    }
+    expect(route(self, here, there)).toMatchObject({ endpoints: [{ workload: here }] })
+    const refused = route(self, there)
+    expect(refused).toEqual({
+      kind: 'refused',
+      reason: { kind: 'no_endpoints', service: backendKey, onNode: 'node-a' },
+    })
+    expect(refused.kind === 'refused' && describeRefusal(refused.reason)).toBe(
+      `service ${backendKey} has no ready endpoint on node node-a, and leads to no other`,
+    )
+    expect(route(here)).toMatchObject({ reason: { kind: 'no_endpoints', onNode: '' } })
+  })
+
+  it('leads to a machine that services of several namespaces name, and never to one that a meshed pod replaced', () => {
+    const machine = (namespace: string) =>
+      workload('192.0.2.1', ['192.0.2.1'], {
+        ...http,
+        uid: `Kubernetes/discovery.k8s.io/EndpointSlice/${namespace}/192.0.2.1`,
+        namespace,
+        tunnel: 'none',
+      })
+    const bank = { ...machine('bank'), services: new Map() }
+    const services = [backend]
+    const shared = snapshot({ workloads: [bank, machine('shop')], services })
+    expect(resolveRoute(shared, to('10.77.100.1', 80), own)).toMatchObject({
+      endpoints: [{ address: to('192.0.2.1', 8080), transport: 'plain' }],
+    })
+    const taken = snapshot({ workloads: [machine('shop'), workload('pod', ['192.0.2.1'])], services })
+    expect(resolveRoute(taken, to('10.77.100.1', 80), own)).toMatchObject({ kind: 'refused' })
   })
 
   it('is known outside the mesh’s networks too', () => {

@@ -1,4 +1,5 @@
 import type { EndpointAddress, IpAddress, SocketAddress } from './address.ts'
+import { preferred } from './preference.ts'
 import { insideMesh, type Snapshot } from './snapshot.ts'
 import type { Service, Workload } from './workload.ts'
 
@@ -23,8 +24,8 @@ export type Route =
   | { readonly kind: 'refused'; readonly reason: RouteRefusal }
 
 export type RouteRefusal =
-  /** The service has no endpoint that is ready. */
-  | { readonly kind: 'no_endpoints'; readonly service: string }
+  /** The service has no endpoint that is ready, or none on the client's own node where it leads to no other. */
+  | { readonly kind: 'no_endpoints'; readonly service: string; readonly onNode?: string }
   /** The service has no such port. */
   | { readonly kind: 'no_such_port'; readonly service: string; readonly port: number }
   /** Inside the mesh's networks, and nobody has said what it is: never plaintext on a guess. */
@@ -59,7 +60,9 @@ export function resolveRoute(
 export function describeRefusal(reason: RouteRefusal): string {
   switch (reason.kind) {
     case 'no_endpoints':
-      return `service ${reason.service} has no ready endpoint`
+      return reason.onNode === undefined
+        ? `service ${reason.service} has no ready endpoint`
+        : `service ${reason.service} has no ready endpoint on node ${reason.onNode || 'of this pod'}, and leads to no other`
     case 'no_such_port':
       return `service ${reason.service} has no port ${reason.port}`
     case 'unknown_in_mesh':
@@ -83,9 +86,22 @@ function serviceRoute(
     .endpointsOf(service.key)
     .filter((workload) => service.publishNotReady || workload.health === 'healthy')
   const endpoints = usable.flatMap((workload) => endpointsIn(snapshot, workload, service, destination, own))
-  return endpoints.length > 0
-    ? { kind: 'endpoints', service, endpoints }
-    : { kind: 'refused', reason: { kind: 'no_endpoints', service: service.key } }
+  if (endpoints.length === 0)
+    return { kind: 'refused', reason: { kind: 'no_endpoints', service: service.key } }
+  const client = clientOf(snapshot, own)
+  const chosen = preferred(endpoints, service.preference, client)
+  if (chosen.length > 0) return { kind: 'endpoints', service, endpoints: chosen }
+  const reason = { kind: 'no_endpoints', service: service.key, onNode: client?.node ?? '' } as const
+  return { kind: 'refused', reason }
+}
+
+/** The workload that the connection comes from. */
+function clientOf(snapshot: Snapshot, own: ReadonlySet<IpAddress>): Workload | undefined {
+  for (const ip of own) {
+    const workload = snapshot.workloadAt(ip)
+    if (workload) return workload
+  }
+  return undefined
 }
 
 function endpointsIn(
@@ -99,10 +115,16 @@ function endpointsIn(
   const target = mappings?.find((mapping) => mapping.servicePort === destination.port)
   const ip = addressLike(destination.ip, workload)
   if (!target || ip === undefined) return []
-  // While an address passes from one pod to the next, only its owner is dialled there.
+  // While an address passes from one pod to the next, only its owner is dialled there; machines outside the registry,
+  // and pods on a node's network, share theirs.
   const owner = snapshot.workloadAt(ip)
-  if (owner !== workload && !(workload.hostNetwork && owner?.hostNetwork)) return []
+  const shared = workload.tunnel === 'none' && owner?.tunnel === 'none' && sharesAddress(workload, owner)
+  if (owner !== workload && !shared) return []
   return [endpointOf({ ip, port: target.targetPort } as EndpointAddress, workload, own)]
+}
+
+function sharesAddress(workload: Workload, owner: Workload): boolean {
+  return workload.hostNetwork === owner.hostNetwork && (workload.hostNetwork || workload.name === owner.name)
 }
 
 /** An address of the destination's family, so that an IPv6 virtual address leads to IPv6 endpoints. */

@@ -10,4 +10,9 @@ export interface MeshSettings {
   readonly egress: 'passthrough' | 'registry-only'
   /** Refuse plaintext that comes from the address of a meshed workload, also under permissive. */
   readonly rejectPlaintextFromMesh: boolean
+  /** Whose addresses a sidecar is sent unasked. */
+  readonly sidecarScope: SidecarScope
 }
+
+/** What a sidecar is sent unasked: every address, or those of its own namespace. */
+export type SidecarScope = 'mesh' | 'namespace'

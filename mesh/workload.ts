@@ -35,6 +35,7 @@ export interface Locality {
 
 export interface PortMapping {
   readonly servicePort: number
+  /** Of a service, 0 where its endpoints differ; of an endpoint, 1 to 65535. */
   readonly targetPort: number
 }
 
@@ -51,7 +52,27 @@ export interface Service {
   readonly ports: readonly PortMapping[]
   /** Endpoints that are not ready are used too (`publishNotReadyAddresses`). */
   readonly publishNotReady: boolean
+  readonly preference: EndpointPreference
+  readonly affinity: SessionAffinity
 }
+
+/** Which endpoints of a service a client takes, by where it is itself. */
+export interface EndpointPreference {
+  /** `strict`: only those that match every scope. `failover`: those that match the most leading ones. */
+  readonly mode: 'any' | 'failover' | 'strict'
+  readonly scopes: readonly LocalityScope[]
+  /** The zones that an endpoint is meant to serve, by its uid, where those are not simply its own. */
+  readonly zoneHints: ReadonlyMap<string, readonly string[]>
+}
+
+export type LocalityScope = 'region' | 'zone' | 'subzone' | 'node' | 'cluster' | 'network'
+
+/** `client-ip`: whoever connects again within that many seconds (1 to 86 400) of the last time gets the same endpoint. */
+export type SessionAffinity =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'client-ip'; readonly seconds: number }
+
+export const anyEndpoint: EndpointPreference = { mode: 'any', scopes: [], zoneHints: new Map() }
 
 export interface NetworkAddress {
   readonly network: string

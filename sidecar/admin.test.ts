@@ -41,7 +41,9 @@ function administered(certificate: Certificate | 'none' = pki.certificate('self'
     const { status = 200, body: answer } = await routes[route]!({
       path: '',
       query: new URLSearchParams(),
+      headers: {},
       body,
+      signal: new AbortController().signal,
     })
     return { status, answer: JSON.parse(JSON.stringify(answer)) as unknown, text: JSON.stringify(answer) }
   }

@@ -1,4 +1,5 @@
 import { formatCidr } from '#mesh/address.ts'
+import { snapshotDocument } from '#mesh/snapshot-document.ts'
 import { formatSpiffeId } from '#mesh/spiffe-id.ts'
 import type { Route } from '#runtime/http.ts'
 import { type Log, type LogLevel, logLevels } from '#runtime/log.ts'
@@ -22,6 +23,14 @@ export interface Admin {
 export function adminRoutes({ view, connections, credentials, readiness, connected, log }: Admin) {
   return {
     'GET /config': () => ({ body: describePicture(view.current(), connected(), readiness.missing()) }),
+    'GET /picture': () => ({
+      body: {
+        own: view.ownUid,
+        waitsFor: readiness.missing(),
+        controlPlane: connected() ? 'connected' : 'away',
+        mesh: snapshotDocument(view.current()),
+      },
+    }),
     'GET /connections': () => ({ body: [...connections.live()].map(describeConnection) }),
     'GET /certificate': () => ({ body: describeCertificate(credentials.current()) }),
     'POST /certificate/renew': async () => {
@@ -53,7 +62,11 @@ function describePicture(picture: Picture, connected: boolean, missing: string |
     controlPlane: connected ? 'connected' : 'away',
     own: own && { uid: own.uid, identity: formatSpiffeId(own.identity), policies: own.authorizationPolicies },
     settings: { ...settings, networks: settings.networks.map(formatCidr) },
-    trust: trust && { trustDomain: trust.trustDomain, roots: [...trust.byFingerprint.keys()] },
+    trust: trust && {
+      trustDomain: trust.trustDomain,
+      roots: [...trust.byFingerprint.keys()],
+      revoked: [...trust.revoked],
+    },
     policies: [...picture.authorizations.values()].map(({ key, action, scope, dryRun, rules }) => ({
       name: key,
       action,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { identity } from '#mesh/testing/mesh.ts'
 import { EnvironmentError } from '#runtime/env.ts'
 import { ownUid, readConfig } from './config.ts'
+import { defaultLimits } from './limits.ts'
 
 const least = { WEFT_POD_NAME: 'web-1', WEFT_POD_NAMESPACE: 'shop', WEFT_POD_IPS: '10.77.0.1,fd77::1' }
 
@@ -19,6 +20,7 @@ describe('the environment of a sidecar', () => {
       token: '/var/run/weft/token/token',
       logLevel: 'info',
       drainDeadline: 25_000,
+      limits: defaultLimits,
     })
     expect(ownUid(config)).toBe('Kubernetes//Pod/shop/web-1')
   })

@@ -1,7 +1,9 @@
 import { type IpAddress, parseIp } from '#mesh/address.ts'
+import { type ProbeTable, parseProbeTable } from '#mesh/probes.ts'
 import { type SpiffeId, spiffeId } from '#mesh/spiffe-id.ts'
 import { Environment, type HostPort } from '#runtime/env.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
+import { type Limits, readLimits } from './limits.ts'
 
 /** What the injector (or, on one machine, the operator) tells a sidecar about its pod. */
 export interface Config {
@@ -19,6 +21,9 @@ export interface Config {
   readonly logLevel: LogLevel
   /** Milliseconds from SIGTERM until live connections are cut. */
   readonly drainDeadline: number
+  /** The application's probes and hooks that come through the sidecar. */
+  readonly probes: ProbeTable | undefined
+  readonly limits: Limits
 }
 
 /** Reads the environment; throws EnvironmentError with every problem. */
@@ -50,9 +55,18 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     token: env.string('WEFT_TOKEN', { default: '/var/run/weft/token/token' }),
     logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),
     drainDeadline: env.duration('WEFT_DRAIN_DEADLINE', { default: 25_000 }),
+    probes: readProbes(env),
+    limits: readLimits(env),
   }
   env.done()
   return config as Config
+}
+
+function readProbes(env: Environment): ProbeTable | undefined {
+  if (env.optional('WEFT_PROBES') === undefined) return undefined
+  return env.parsed('WEFT_PROBES', parseProbeTable, 'what the injector wrote there', {
+    empty: { nonce: '', containers: {} },
+  })
 }
 
 /** The name of this pod's own Workload resource. */

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import { ports } from '#mesh/ports.ts'
+import { ControlChannel } from '#runtime/control-channel.ts'
 import { type HttpServer, serveHttp } from '#runtime/http.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
@@ -13,18 +14,24 @@ import { refusalReason } from './connections/refusal.ts'
 import { authorityClient } from './credentials/authority-client.ts'
 import { Credentials } from './credentials/credentials.ts'
 import { credentialMetrics } from './credentials/metrics.ts'
-import { ControlChannel } from './discovery/control-channel.ts'
+import { descriptorsForConnections } from './descriptors.ts'
 import { Discovery } from './discovery/discovery.ts'
 import { discoveryMetrics } from './discovery/metrics.ts'
+import { probeRoute } from './probes/probes.ts'
 import { listen } from './proxy/accept.ts'
+import { Affinity } from './proxy/affinity.ts'
 import { ConnectError } from './proxy/connect-error.ts'
 import { inboundPlaintext, inboundTunnel } from './proxy/inbound.ts'
 import { checkSocketOptions } from './proxy/original-destination.ts'
 import { outbound } from './proxy/outbound.ts'
+import { readAtMost } from './proxy/shared-reads.ts'
 import { Readiness } from './readiness.ts'
+import { BufferBudget } from './tunnel/buffer-budget.ts'
 import type { ContextSource } from './tunnel/context-source.ts'
 import { framesLayer } from './tunnel/frames/layer.ts'
+import { limitMetrics } from './tunnel/metrics.ts'
 import { TunnelPool } from './tunnel/pool.ts'
+import { proveTunnel } from './tunnel/self-test.ts'
 import { TunnelServer } from './tunnel/server.ts'
 import { View } from './view/view.ts'
 
@@ -66,9 +73,19 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
 
   // Who is connected, and what is told about it.
   const metrics = connectionMetrics(registry, () => connections.size)
+  const { limits } = config
+  const buffers = new BufferBudget(limits.bufferBytes)
+  // The less memory there is for a stream, the less one read may bring for it.
+  buffers.onWindow(() => readAtMost(buffers.window / 4))
+  const most = { inbound: limits.inboundConnections, outbound: limits.outboundConnections }
   const connections = new Connections({
     view,
+    room: { most, buffers, descriptors: descriptorsForConnections() },
     connected: metrics.connected,
+    wouldDeny: (record, policy) => {
+      metrics.wouldDeny(record, policy)
+      log.info('a dry-run policy would deny a connection', { policy, ...describeConnection(record) })
+    },
     report: (record) => {
       metrics.report(record)
       log.info('connection', describeConnection(record))
@@ -82,7 +99,9 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   })
 
   // The data path.
-  const tunnels = new TunnelPool(framesLayer(contexts))
+  const layer = framesLayer(contexts, buffers)
+  const tunnels = new TunnelPool(layer)
+  const affinity = new Affinity()
   const loopbacks = hasIpv6(own) ? ['127.0.0.1', '::1'] : ['127.0.0.1']
   const readiness = new Readiness({ view, credentials, loopbacks })
   const guarded = (story: Promise<void>): void => {
@@ -92,8 +111,11 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     contexts,
     log: log.child({ part: 'tunnel' }),
     refused: strays,
+    limits,
+    buffers,
     onRequest: (request) => guarded(inboundTunnel(request, { view, connections, own })),
   })
+  limitMetrics(registry, { limits, buffers, connections, tunnels, server: tunnelServer })
   const stray = (error: Error, peer: string): void => {
     strays.inc({ reason: 'not_redirected' })
     log.info('a connection was refused', {
@@ -113,12 +135,12 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
         onAccepted: (accepted) => {
           if (readiness.takeOutbound(accepted)) return
           const { socket, destination } = accepted
-          guarded(outbound(socket, destination, { view, connections, tunnels, own, ask }))
+          guarded(outbound(socket, destination, { view, connections, tunnels, affinity, own, ask }))
         },
       }),
     ),
     listen({
-      host: '::',
+      host: undefined,
       port: ports.inbound,
       log,
       onRefused: stray,
@@ -132,11 +154,16 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
 
   // A new certificate or bundle: no tunnel of an older one opens another stream.
   let trust = view.current().trust
+  const [ip] = config.podIps
   const renewTunnels = (): void => {
     if (!credentials.current() || !view.current().trust) return
     tunnels.retireAll()
     tunnelServer.refresh().then(
-      () => readiness.listening(),
+      async () => {
+        const itself = { ip: ip!, identity: config.identity }
+        await proveTunnel(layer, itself, { log, signal: stop.signal })
+        readiness.listening()
+      },
       (error: unknown) => {
         log.error('the tunnel listener could not take its certificate; it tries again', { error })
         setTimeout(renewTunnels, 1_000).unref()
@@ -156,11 +183,12 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     const missing = readiness.missing()
     return missing === undefined ? { body: 'ready\n' } : { status: 503, body: `waits for ${missing}\n` }
   }
+  const probes = config.probes && ip ? { 'GET /probe/*': probeRoute({ table: config.probes, ip }) } : {}
   const exposition = async () => ({ type: registry.contentType, body: await registry.metrics() })
   const endpoints: HttpServer[] = await Promise.all([
     serveHttp({ host: '127.0.0.1', port: ports.admin, routes: adminRoutes(admin), loopbackOnly: true, log }),
-    serveHttp({ host: '::', port: ports.metrics, routes: { 'GET /metrics': exposition }, log }),
-    serveHttp({ host: '::', port: ports.readiness, routes: { 'GET /ready': ready }, log }),
+    serveHttp({ host: undefined, port: ports.metrics, routes: { 'GET /metrics': exposition }, log }),
+    serveHttp({ host: undefined, port: ports.readiness, routes: { 'GET /ready': ready, ...probes }, log }),
   ])
 
   const running = Promise.all([
@@ -174,9 +202,13 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     async drain() {
       readiness.drain()
       log.info('draining', { connections: connections.size, deadlineMs: config.drainDeadline })
-      await Promise.race([connections.idle(), sleep(config.drainDeadline)])
-      tunnelServer.close()
+      const deadline = sleep(config.drainDeadline)
+      await Promise.race([connections.idle(), deadline])
+      const closed = tunnelServer.close()
       for (const listener of listeners) listener.close()
+      // What peers asked for before they could read the GOAWAY is served to its end; who does not read it has a second.
+      const served = Promise.race([closed, sleep(1_000)]).then(() => connections.idle())
+      await Promise.race([served, deadline])
       connections.cutAll({ kind: 'drained' })
       await Promise.race([connections.idle(), sleep(1_000)])
       tunnelServer.cut()

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { parseIp } from '#mesh/address.ts'
 import { Resource } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import { Address } from '#proto/istio/workload/workload.ts'
 import type { Model } from '../model/model.ts'
-import { pod, policy, registry } from '../model/testing/registries.ts'
+import type { RegistryEndpoint } from '../model/registry-state.ts'
+import { pod, policy, registry, service } from '../model/testing/registries.ts'
 import { publishedTypes, typeUrls } from '../model/type-urls.ts'
 import type { DiscoveryResponse } from './response.ts'
 import { covers, scopeOf } from './scope.ts'
@@ -22,9 +24,18 @@ const world = fc
       fc.tuple(fc.constantFrom('shop/own', 'shop/backend', 'weft-system/all', 'bank/own'), fc.boolean()),
       { selector: ([key]) => key },
     ),
+    services: fc.uniqueArray(
+      fc.record({
+        bank: fc.boolean(),
+        ip: fc.nat(3),
+        // Endpoints by selector, or by address: pods of either namespace, and machines that are no pod.
+        named: fc.option(fc.uniqueArray(fc.nat(9), { maxLength: 3 }), { nil: undefined }),
+      }),
+      { selector: ({ ip }) => ip, maxLength: 3 },
+    ),
     sidecarScope: fc.constantFrom('mesh' as const, 'namespace' as const),
   })
-  .map(({ labels, others, policies, sidecarScope }) =>
+  .map(({ labels, others, policies, services, sidecarScope }) =>
     modelOf(
       registry({
         mesh: { sidecarScope },
@@ -34,12 +45,23 @@ const world = fc
             pod(`${bank ? 'bank' : 'shop'}/other-${id}`, `10.77.1.${id}`, { ready }),
           ),
         ],
+        services: services.map(({ bank, ip, named }) =>
+          service(`${bank ? 'bank' : 'shop'}/service-${ip}`, `10.77.100.${ip}`, {
+            selector: named ? {} : { app: 'other' },
+            endpoints: named?.map(endpoint),
+          }),
+        ),
         policies: policies.map(([key, dryRun]) =>
           policy(key, { dryRun, ...(key === 'weft-system/all' ? { selector: undefined } : {}) }),
         ),
       }),
     ),
   )
+
+function endpoint(id: number): RegistryEndpoint {
+  const ports = new Map([['http', 8080]])
+  return { address: parseIp(`10.77.1.${id}`)!, ready: true, node: '', zone: '', hints: [], ports }
+}
 
 type Step =
   | { readonly do: 'publish'; readonly model: Model }
@@ -50,6 +72,8 @@ type Step =
 const someName = fc.oneof(
   fc.nat(9).map((id) => `/10.77.1.${id}`),
   fc.nat(7).map((id) => `Kubernetes//Pod/bank/other-${id}`),
+  fc.nat(3).map((ip) => `/10.77.100.${ip}`),
+  fc.nat(3).map((ip) => `bank/service-${ip}.bank.svc.cluster.local`),
 )
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ do: fc.constant('publish' as const), model: world }),

@@ -96,6 +96,77 @@ describe('on demand', () => {
   })
 })
 
+describe('a service, in a mesh that is seen by namespace', () => {
+  const bank = 'bank/teller.bank.svc.cluster.local'
+  const second = pod('bank/teller-2', '10.77.0.22')
+  const endpoint = { ready: true, node: '', zone: '', hints: [], ports: new Map([['http', 8080]]) }
+  const state = registry({
+    mesh: { sidecarScope: 'namespace' },
+    workloads,
+    services: [service('bank/teller', '10.77.100.1')],
+  })
+  const asked = () => {
+    const client = new Client(modelOf(state), 'frontend-1').subscribeToAll().settle()
+    client.request(address, { subscribe: ['/10.77.100.1'] })
+    return client
+  }
+
+  test('of another namespace is answered with its endpoints, all of one moment', () => {
+    const client = asked()
+    expect(client.read()?.resources.map(({ name }) => name)).toEqual([bank, uid('bank/teller-1')])
+    expect(client.settle().names(address)).toEqual([
+      uid('bank/teller-1'),
+      uid('shop/backend-1'),
+      uid('shop/frontend-1'),
+      bank,
+    ])
+  })
+
+  test('brings endpoints that join it, and takes those away that leave it', () => {
+    const client = asked().settle()
+    client.publish(modelOf({ ...state, workloads: [...workloads, second] }))
+    expect(client.settle().names(address)).toContain(uid('bank/teller-2'))
+    client.publish(modelOf({ ...state, workloads: [...workloads, { ...second, labels: {} }] }))
+    expect(client.settle().names(address)).not.toContain(uid('bank/teller-2'))
+    client.publish(modelOf({ ...state, services: [] }))
+    expect(client.settle().names(address)).toEqual([uid('shop/backend-1'), uid('shop/frontend-1')])
+    expect(client.received.at(-1)?.removed).toContain('/10.77.100.1')
+  })
+
+  test('goes with its endpoints when its address does', () => {
+    const client = asked().settle()
+    client.publish(modelOf({ ...state, services: [service('bank/teller', '10.77.100.2')] }))
+    expect(client.settle().names(address)).toEqual([uid('shop/backend-1'), uid('shop/frontend-1')])
+    client.publish(modelOf(state))
+    expect(client.settle().names(address)).toContain(uid('bank/teller-1'))
+  })
+
+  test('of the own namespace brings the endpoints that it names in others', () => {
+    const own = service('shop/teller', '10.77.100.3', {
+      selector: {},
+      endpoints: [{ ...endpoint, address: teller.addresses[0]! }],
+    })
+    const client = new Client(modelOf({ ...state, services: [own] }), 'frontend-1').subscribeToAll().settle()
+    expect(client.names(address)).toContain(uid('bank/teller-1'))
+    client.publish(modelOf({ ...state, services: [] }))
+    expect(client.settle().names(address)).not.toContain(uid('bank/teller-1'))
+  })
+
+  test('that is known is not sent again, nor its endpoints, when the client comes back', () => {
+    const client = asked().settle()
+    const again = new Client(modelOf(state), 'frontend-1')
+    const initialVersions = client.held.get(address)!
+    again.request(address, { wildcard: true, subscribe: ['/10.77.100.1'], initialVersions })
+    expect(again.read()).toMatchObject({ resources: [], removed: [] })
+  })
+
+  test('is forgotten with its endpoints when nobody asks any longer', () => {
+    const client = asked().settle()
+    client.request(address, { unsubscribe: ['/10.77.100.1'] })
+    expect(client.settle().names(address)).not.toContain(uid('bank/teller-1'))
+  })
+})
+
 describe('resume', () => {
   const model = modelOf(registry({ workloads }))
 

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials, status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
-import { silentLog } from '#runtime/log.ts'
+import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import type { Authentication } from '../authority/bearer.ts'
 import { pod, registry } from '../model/testing/registries.ts'
@@ -9,6 +9,7 @@ import { DiscoveryService } from './discovery-service.ts'
 import { pushMetrics } from './metrics.ts'
 import { modelOf } from './testing/client.ts'
 import { DiscoveryClient } from './testing/grpc-client.ts'
+import { UnreadClient } from './testing/unread-client.ts'
 
 const { address } = typeUrls
 const workloads = [pod('shop/frontend-1', '10.77.0.11'), pod('shop/backend-1', '10.77.0.12')]
@@ -17,10 +18,15 @@ const model = modelOf(registry({ workloads }))
 /** The service on a loopback port; a client's token is the name of its pod. */
 async function serve(options: { readonly answerLimit?: number } = {}) {
   const metrics = createMetrics()
+  const warnings: string[] = []
+  const write = (line: string): void => {
+    const { level, message } = JSON.parse(line) as { level: string; message: string }
+    if (level === 'warn') warnings.push(message)
+  }
   const service = new DiscoveryService({
     authenticate: (call) => Promise.resolve(authenticated(String(call.metadata.get('authorization')[0]))),
     metrics: pushMetrics(metrics),
-    log: silentLog,
+    log: createLog({ component: 'test', write }),
     ...options,
   })
   const server = new Server()
@@ -34,8 +40,11 @@ async function serve(options: { readonly answerLimit?: number } = {}) {
   return {
     service,
     client: (podName: string) => new DiscoveryClient({ port, token: podName }),
+    unread: (podName: string) => new UnreadClient(port, podName),
     metric: async (name: string) =>
       (await metrics.metrics()).split('\n').filter((line) => line.startsWith(name)),
+    /** Warnings that were logged. */
+    logged: () => warnings,
     [Symbol.dispose]: () => server.forceShutdown(),
   }
 }
@@ -148,6 +157,49 @@ describe('a stream', () => {
     await client.accept()
     client.end()
     expect(await client.ended).toBeUndefined()
+  })
+})
+
+describe('a client that never reads', () => {
+  const many = Array.from({ length: 20_000 }, (_, i) => pod(`shop/other-${i}`, `10.78.${i >> 8}.${i & 0xff}`))
+  const large = modelOf(registry({ workloads: [...workloads, ...many] }))
+
+  const responses = async (served: Awaited<ReturnType<typeof serve>>) => {
+    const lines = await served.metric('weft_push_responses_total')
+    return lines.reduce((sum, line) => sum + Number(line.split(' ')[1]), 0)
+  }
+
+  test('costs one response, whatever it answers, hinders nobody, and is dropped', async () => {
+    using served = await serve({ answerLimit: 500 })
+    served.service.publish(large)
+    using client = served.unread('frontend-1')
+    client.send({ typeUrl: address })
+    await expect.poll(() => responses(served)).toBe(1)
+    for (let i = 0; i < 20; i++) {
+      client.answerBlindly(address, 10)
+      served.service.publish(i % 2 === 0 ? model : large)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    expect(await responses(served)).toBe(1)
+    using other = served.client('backend-1')
+    other.send({ typeUrl: address })
+    expect((await other.accept()).resources.length).toBeGreaterThan(1_000)
+    await expect.poll(() => served.logged(), { timeout: 2_000 }).toEqual(['a client does not read'])
+  })
+
+  test('keeps its place among the streams of its pod until its connection is gone', async () => {
+    using served = await serve({ answerLimit: 200 })
+    served.service.publish(large)
+    const unread = Array.from({ length: 4 }, () => served.unread('frontend-1'))
+    for (const client of unread) client.send({ typeUrl: address })
+    await expect.poll(() => served.logged().length, { timeout: 5_000 }).toBe(4)
+    using fifth = served.client('frontend-1')
+    expect((await fifth.ended)?.code).toBe(status.RESOURCE_EXHAUSTED)
+    for (const client of unread) client[Symbol.dispose]()
+    await expect.poll(() => served.metric('weft_push_streams ')).toEqual(['weft_push_streams 0'])
+    using sixth = served.client('frontend-1')
+    sixth.send({ typeUrl: address })
+    await sixth.accept()
   })
 })
 

@@ -22,7 +22,14 @@ test('what is put together from encoded resources reads as one response', () => 
       (type, nonce, modelVersion, parts, removed) => {
         const resources = parts.map((part) => {
           const { name, aliases, version } = part
-          return { name, aliases, version, namespace: undefined, encoded: Resource.encode(part).finish() }
+          return {
+            name,
+            aliases,
+            version,
+            namespaces: new Set<string>(),
+            serves: [],
+            encoded: Resource.encode(part).finish(),
+          }
         })
         const encoded = encodeResponse({ type, nonce, modelVersion, resources, removed })
         // As plain bytes, because slices of a Buffer are Buffers.

@@ -34,7 +34,8 @@ export function scopeOf(model: Model, caller: Caller): Scope | undefined {
 
 /** Whether a client with this scope and these subscriptions holds the resource when it is in step. */
 export function covers(scope: Scope, wanted: Wanted, type: TypeUrl, resource: Resource): boolean {
-  const asked = wanted.asked.has(resource.name) || resource.aliases.some((alias) => wanted.asked.has(alias))
+  const names = [resource.name, ...resource.aliases, ...resource.serves]
+  const asked = wanted.asked.size > 0 && names.some((name) => wanted.asked.has(name))
   switch (type) {
     case typeUrls.settings:
     case typeUrls.secret:
@@ -43,7 +44,7 @@ export function covers(scope: Scope, wanted: Wanted, type: TypeUrl, resource: Re
       return scope.authorizations.has(resource.name) && (asked || wanted.wildcard)
     case typeUrls.address:
       return (
-        asked || (wanted.wildcard && (scope.addresses === 'mesh' || resource.namespace === scope.namespace))
+        asked || (wanted.wildcard && (scope.addresses === 'mesh' || resource.namespaces.has(scope.namespace)))
       )
   }
 }

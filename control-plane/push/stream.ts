@@ -12,10 +12,11 @@ import { encodeResponse } from './response.ts'
 export type DiscoveryCall = ServerDuplexStream<Buffer, Buffer>
 
 export interface StreamOptions {
-  /** Milliseconds that a client may take to answer a response. */
+  /** Milliseconds that a client may take to read a response, and again to answer it. */
   readonly answerLimit: number
   readonly metrics: PushMetrics
   readonly log: Log
+  /** Told once the stream is over and holds nothing any longer. */
   readonly ended: () => void
 }
 
@@ -24,7 +25,10 @@ export interface StreamEnd {
   readonly details: string
 }
 
-/** One client's stream: requests in, responses out, each when the delivery says so. */
+/**
+ * One client's stream: requests in, responses out, each when the delivery says so and the one before has left. A
+ * client that does not read costs the memory of one response, whatever it sends.
+ */
 export class Stream {
   readonly #call: DiscoveryCall
   readonly #delivery: Delivery
@@ -32,6 +36,9 @@ export class Stream {
   #flushing: NodeJS.Immediate | undefined
   #answerTimer: NodeJS.Timeout | undefined
   #open = true
+  /** A response is on its way to a client that has not taken all of it. */
+  #writing = false
+  #gone = false
 
   constructor(call: DiscoveryCall, delivery: Delivery, options: StreamOptions) {
     this.#call = call
@@ -39,7 +46,7 @@ export class Stream {
     this.#options = options
     call.on('data', (bytes: Buffer) => this.#receive(bytes))
     call.on('end', () => this.end({ code: status.OK, details: 'the client ended the stream' }))
-    call.on('cancelled', () => this.#closed())
+    call.on('cancelled', () => this.#cut())
     call.on('error', () => this.#closed())
   }
 
@@ -102,27 +109,35 @@ export class Stream {
   }
 
   #flush(): void {
-    while (this.#open) {
-      const response = this.#delivery.next()
-      if (!response) break
+    const response = this.#open && !this.#writing ? this.#delivery.next() : undefined
+    if (response) {
+      this.#writing = true
       this.#options.metrics.sent(response)
-      this.#call.write(encodeResponse(response))
+      this.#call.write(encodeResponse(response), () => this.#written())
     }
     this.#watchAnswers(false)
   }
 
-  /** A client that does not answer is dropped: it does not read, or it no longer lives. */
-  #watchAnswers(answered: boolean): void {
-    if (answered || !this.#delivery.waiting) {
+  #written(): void {
+    this.#writing = false
+    if (!this.#open) return this.#release()
+    this.#watchAnswers(true)
+    this.#flushSoon()
+  }
+
+  /** A client that neither reads nor answers is dropped. */
+  #watchAnswers(progressed: boolean): void {
+    const waits = this.#open && (this.#writing || this.#delivery.waiting)
+    if (progressed || !waits) {
       clearTimeout(this.#answerTimer)
       this.#answerTimer = undefined
     }
-    if (!this.#open || !this.#delivery.waiting) return
+    if (!waits) return
     const { answerLimit } = this.#options
     this.#answerTimer ??= setTimeout(() => {
-      const details = `no answer to a response within ${answerLimit} ms`
-      this.#options.log.warn('a client does not answer', { limit: answerLimit })
-      this.end({ code: status.DEADLINE_EXCEEDED, details })
+      const missed = this.#writing ? 'does not read' : 'does not answer'
+      this.#options.log.warn(`a client ${missed}`, { limit: answerLimit })
+      this.end({ code: status.DEADLINE_EXCEEDED, details: `the client ${missed} within ${answerLimit} ms` })
     }, answerLimit)
   }
 
@@ -131,6 +146,19 @@ export class Stream {
     this.#open = false
     clearImmediate(this.#flushing)
     clearTimeout(this.#answerTimer)
+    // What the client has not taken stays in memory until it does, or is gone: so long it counts as a stream.
+    if (!this.#writing) this.#release()
+  }
+
+  /** The client is gone, and with it whatever was on its way there. */
+  #cut(): void {
+    this.#closed()
+    this.#release()
+  }
+
+  #release(): void {
+    if (this.#gone) return
+    this.#gone = true
     this.#options.ended()
   }
 }

@@ -47,7 +47,10 @@ export class Subscription {
     }
     for (const name of request.unsubscribe) this.#unask(name, sight)
     this.#ask(request.subscribe)
-    for (const name of request.subscribe) this.#pending.add(name)
+    for (const name of request.subscribe) {
+      this.#pending.add(name)
+      for (const endpoint of this.#endpoints(name, sight)) this.#pending.add(endpoint)
+    }
   }
 
   /** Notes what the step from one model to the next changes for the client. */
@@ -103,6 +106,7 @@ export class Subscription {
     // What the wildcard covers as well stays at the client, which must hear so.
     if (this.#seen(name, sight)) this.#pending.add(name)
     else this.#pending.delete(name)
+    for (const endpoint of this.#endpoints(name, sight)) this.#pending.add(endpoint)
   }
 
   /** Makes pending what differs between the client's versions and the model; its own workload comes first. */
@@ -149,6 +153,13 @@ export class Subscription {
   #seen(name: string, sight: Sight): Resource | undefined {
     const resource = find(this.#set(sight), name)
     return resource && this.#covers(resource, sight) ? resource : undefined
+  }
+
+  /** Names of the endpoints of the service that has this name or alias. */
+  #endpoints(name: string, sight: Sight): readonly string[] {
+    const set = this.#set(sight)
+    const service = find(set, name)
+    return (service && set?.endpoints.get(service.name)?.map((endpoint) => endpoint.name)) ?? []
   }
 
   #set({ model }: Sight): ResourceSet | undefined {

@@ -3,7 +3,7 @@ import type { Authorization } from '../policy/authorization.ts'
 import type { MeshSettings } from '../settings.ts'
 import { createSnapshot, type Snapshot } from '../snapshot.ts'
 import { type SpiffeId, spiffeId } from '../spiffe-id.ts'
-import type { PortMapping, Service, Workload } from '../workload.ts'
+import { anyEndpoint, type PortMapping, type Service, type Workload } from '../workload.ts'
 
 export function ip(text: string): IpAddress {
   return present(parseIp(text), text)
@@ -29,6 +29,7 @@ export function settings(
     network: '',
     egress: 'passthrough',
     rejectPlaintextFromMesh: false,
+    sidecarScope: 'mesh',
     ...rest,
     networks: networks.map((range) => present(parseCidr(range), range)),
   } satisfies MeshSettings
@@ -79,6 +80,8 @@ export function service(
     hostname: 'backend.shop.svc.cluster.local',
     ports: [{ servicePort: 80, targetPort: 8080 }],
     publishNotReady: false,
+    preference: anyEndpoint,
+    affinity: { kind: 'none' },
     ...parts,
     addresses: addresses.map((address) => ({ network: '', ip: ip(address) })),
   }

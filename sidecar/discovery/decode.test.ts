@@ -17,8 +17,10 @@ import type { PortMapping, Service, Workload } from '#mesh/workload.ts'
 import { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret.ts'
 import * as security from '#proto/istio/security/authorization.ts'
 import * as wire from '#proto/istio/workload/workload.ts'
+import { ServiceExtension } from '#proto/weft/mesh/v1alpha1/service.ts'
 import { MeshSettings as WireSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
 import { TestPki } from '../testing/pki.ts'
+import { revocationList, serialBytes } from '../testing/revocation-list.ts'
 import { decodeAddress, decodeAuthorization, decodeSettings, decodeTrustBundle } from './decode.ts'
 
 const decoders = { decodeAddress, decodeAuthorization, decodeSettings, decodeTrustBundle }
@@ -57,16 +59,36 @@ const workloads: fc.Arbitrary<Workload> = fc
   )
 
 const services: fc.Arbitrary<Service> = fc.tuple(label, label).chain(([namespace, hostname]) =>
-  fc.record({
-    key: fc.constant(`${namespace}/${hostname}`),
-    name: label,
-    namespace: fc.constant(namespace),
-    hostname: fc.constant(hostname),
-    addresses: fc.array(fc.record({ network: fc.string(), ip: address }), { maxLength: 3 }),
-    ports,
-    publishNotReady: fc.boolean(),
-  }),
+  fc
+    .record({
+      key: fc.constant(`${namespace}/${hostname}`),
+      name: label,
+      namespace: fc.constant(namespace),
+      hostname: fc.constant(hostname),
+      addresses: fc.array(fc.record({ network: fc.string(), ip: address }), { maxLength: 3 }),
+      ports: fc.array(fc.record({ servicePort: port, targetPort: fc.oneof(port, fc.constant(0)) }), {
+        maxLength: 3,
+      }),
+      publishNotReady: fc.boolean(),
+      preference: fc.record({
+        mode: fc.constantFrom('any', 'failover', 'strict'),
+        scopes: fc.uniqueArray(fc.constantFrom('region', 'zone', 'subzone', 'node', 'cluster', 'network')),
+        zoneHints: fc.array(fc.tuple(label, fc.array(label))).map((entries) => new Map(entries)),
+      }),
+      affinity: fc.oneof(
+        fc.constant({ kind: 'none' } as const),
+        fc.record({ kind: fc.constant('client-ip' as const), seconds: fc.integer({ min: 1, max: 86_400 }) }),
+      ),
+    })
+    .map(unspokenScopes),
 )
+
+/** Without a mode there is nothing to say about scopes. */
+function unspokenScopes(service: Service): Service {
+  const { preference, publishNotReady } = service
+  const isSaid = preference.mode !== 'any' || publishNotReady
+  return isSaid ? service : { ...service, preference: { ...preference, scopes: [] } }
+}
 
 const authorizations: fc.Arbitrary<Authorization> = fc.tuple(label, label).chain(([namespace, name]) =>
   fc.record({
@@ -96,6 +118,7 @@ const meshSettings: fc.Arbitrary<MeshSettings> = fc.record({
   ),
   egress: fc.constantFrom('passthrough', 'registry-only'),
   rejectPlaintextFromMesh: fc.boolean(),
+  sidecarScope: fc.constantFrom('mesh', 'namespace'),
 })
 
 describe('what the control plane encodes', () => {
@@ -134,10 +157,9 @@ describe('what the control plane encodes', () => {
   it('is a trust bundle again, with every root in it', () => {
     const [one, other] = [new TestPki(), new TestPki()].map(({ root }) => root.certificate)
     const rootsPem = [one, other].map(String).join('\n')
-    const bundle = decodeTrustBundle(
-      encodeTrustBundle({ trustDomain: 'cluster.local', rootsPem, crlPem: 'CRL' }),
-    )
-    expect(bundle).toMatchObject({ trustDomain: 'cluster.local', crl: 'CRL' })
+    const crlPem = revocationList(new TestPki().issuer, [serialBytes('0A1B')])
+    const bundle = decodeTrustBundle(encodeTrustBundle({ trustDomain: 'cluster.local', rootsPem, crlPem }))
+    expect(bundle).toMatchObject({ trustDomain: 'cluster.local', revoked: new Set(['0A1B']) })
     expect([...bundle.byFingerprint.keys()]).toEqual([one!.fingerprint256, other!.fingerprint256])
     expect(bundle.roots).toHaveLength(2)
   })
@@ -190,6 +212,15 @@ describe('a message that is bad in one field is refused, and the field named', (
     }),
   )
   const unknown = 99 as never
+  const balancing = { routingPreference: [], mode: 0 as const, healthPolicy: 0 as const }
+  const extension = (parts: Partial<ServiceExtension>): wire.Extension => {
+    const value = ServiceExtension.encode({
+      clientIpAffinitySeconds: 0,
+      zoneHints: new Map(),
+      ...parts,
+    }).finish()
+    return { name: 'weft.dev/service', config: { typeUrl: '', value } }
+  }
 
   it.each<[string, Partial<wire.Workload>]>([
     ['uid', { uid: '' }],
@@ -216,10 +247,23 @@ describe('a message that is bad in one field is refused, and the field named', (
     expect(() => decodeAddress(bytes)).toThrow(new RegExp(`^${field}: `))
   })
 
+  it('a workload: a target port 0, which only a service may have', () => {
+    const ports = [{ servicePort: 80, targetPort: 0, appProtocol: 0 as const }]
+    const value = { ...pod, services: new Map([['a/b', { ports }]]) }
+    const bytes = wire.Address.encode({ type: { $case: 'workload', value } }).finish()
+    expect(() => decodeAddress(bytes)).toThrow('ports: target port 0 of service port 80 is no port')
+  })
+
   it.each<[string, Partial<wire.Service>]>([
     ['hostname', { hostname: '' }],
     ['addresses', { addresses: [{ network: '', address: Uint8Array.of(1), length: undefined }] }],
     ['ports', { ports: [{ servicePort: 65_536, targetPort: 1, appProtocol: 0 }] }],
+    ['ports', { ports: [{ servicePort: 0, targetPort: 1, appProtocol: 0 }] }],
+    ['addresses', { addresses: [{ network: '', address: Uint8Array.of(10, 1, 0, 0), length: 16 }] }],
+    ['load_balancing.mode', { loadBalancing: { ...balancing, mode: unknown } }],
+    ['load_balancing.health_policy', { loadBalancing: { ...balancing, healthPolicy: unknown } }],
+    ['load_balancing.routing_preference', { loadBalancing: { ...balancing, routingPreference: [unknown] } }],
+    ['client_ip_affinity_seconds', { extensions: [extension({ clientIpAffinitySeconds: 86_401 })] }],
   ])('a service: %s %j', (field, parts) => {
     const value = { ...backend, ...parts }
     const bytes = wire.Address.encode({ type: { $case: 'service', value } }).finish()
@@ -243,6 +287,7 @@ describe('a message that is bad in one field is refused, and the field named', (
     const good = WireSettings.decode(encodeSettings(settings()))
     const bad = (parts: Partial<WireSettings>) => WireSettings.encode({ ...good, ...parts }).finish()
     expect(() => decodeSettings(bad({ egress: unknown }))).toThrow(/^egress: /)
+    expect(() => decodeSettings(bad({ sidecarScope: unknown }))).toThrow(/^sidecar_scope: /)
     const network = { address: Uint8Array.of(10, 1, 0, 0), length: 8 }
     expect(() => decodeSettings(bad({ networks: [network] }))).toThrow(/^networks: 10\.1\.0\.0\/8/)
   })

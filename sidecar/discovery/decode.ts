@@ -1,18 +1,15 @@
-import { type Cidr, cidrFromBytes, type IpAddress, ipFromBytes } from '#mesh/address.ts'
+import { type Cidr, cidrFromBytes } from '#mesh/address.ts'
 import type { Authorization, Match, ServiceAccountMatch, StringMatch } from '#mesh/policy/authorization.ts'
 import type { MeshSettings } from '#mesh/settings.ts'
 import { spiffeId } from '#mesh/spiffe-id.ts'
-import type { NetworkAddress, PortMapping, Service, Workload } from '#mesh/workload.ts'
+import type { Service, Workload } from '#mesh/workload.ts'
 import { Secret as WireSecret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret.ts'
 import * as wireSecurity from '#proto/istio/security/authorization.ts'
 import * as wire from '#proto/istio/workload/workload.ts'
-import { Egress, MeshSettings as WireSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
+import { Egress, SidecarScope, MeshSettings as WireSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
 import { parseTrustBundle, type TrustBundle } from '../view/trust-bundle.ts'
-
-/** Why a resource was refused; its message names the field. */
-export class DecodeError extends Error {
-  override readonly name = 'DecodeError'
-}
+import { DecodeError, oneOf } from './decode-error.ts'
+import { ipOf, portOf, serviceOf } from './decode-service.ts'
 
 export type DecodedAddress =
   | { readonly kind: 'workload'; readonly workload: Workload }
@@ -65,7 +62,7 @@ export function decodeTrustBundle(bytes: Uint8Array): TrustBundle {
 
 /** Parses the mesh's settings. */
 export function decodeSettings(bytes: Uint8Array): MeshSettings {
-  const { network, networks, egress, rejectPlaintextFromMesh } = WireSettings.decode(bytes)
+  const { network, networks, egress, rejectPlaintextFromMesh, sidecarScope } = WireSettings.decode(bytes)
   return {
     network,
     networks: networks.map((range) => cidr('networks', range)),
@@ -74,6 +71,10 @@ export function decodeSettings(bytes: Uint8Array): MeshSettings {
       [Egress.REGISTRY_ONLY]: 'registry-only',
     }),
     rejectPlaintextFromMesh,
+    sidecarScope: oneOf('sidecar_scope', sidecarScope, {
+      [SidecarScope.MESH]: 'mesh',
+      [SidecarScope.NAMESPACE]: 'namespace',
+    }),
   }
 }
 
@@ -93,7 +94,7 @@ function workloadOf(message: wire.Workload): Workload {
     clusterId: message.clusterId,
     network: message.network,
     identity,
-    addresses: message.addresses.map((bytes) => ip('addresses', bytes)),
+    addresses: message.addresses.map((bytes) => ipOf('addresses', bytes)),
     tunnel: oneOf('tunnel_protocol', message.tunnelProtocol, {
       [wire.TunnelProtocol.NONE]: 'none',
       [wire.TunnelProtocol.HBONE]: 'hbone',
@@ -123,35 +124,11 @@ function workloadOf(message: wire.Workload): Workload {
     },
     canonicalName: message.canonicalName,
     canonicalRevision: message.canonicalRevision,
-    services: new Map([...message.services].map(([key, list]) => [key, list.ports.map(portOf)])),
+    services: new Map(
+      [...message.services].map(([key, list]) => [key, list.ports.map((port) => portOf(port))]),
+    ),
     authorizationPolicies: message.authorizationPolicies,
   }
-}
-
-function serviceOf(message: wire.Service): Service {
-  const { name, namespace, hostname } = message
-  if (hostname === '') throw new DecodeError('hostname: it is empty')
-  return {
-    key: `${namespace}/${hostname}`,
-    name,
-    namespace,
-    hostname,
-    addresses: message.addresses.map(
-      (address): NetworkAddress => ({
-        network: address.network,
-        ip: ip('addresses', address.address),
-      }),
-    ),
-    ports: message.ports.map(portOf),
-    publishNotReady: message.loadBalancing?.healthPolicy === wire.LoadBalancing_HealthPolicy.ALLOW_ALL,
-  }
-}
-
-function portOf({ servicePort, targetPort }: wire.Port): PortMapping {
-  for (const port of [servicePort, targetPort]) {
-    if (port > 65_535) throw new DecodeError(`ports: ${port} is no port`)
-  }
-  return { servicePort, targetPort }
 }
 
 function matchOf(message: wireSecurity.Match): Match {
@@ -196,22 +173,9 @@ function inline(source: { specifier: { value: Uint8Array } | undefined } | undef
   return value === undefined || value.length === 0 ? undefined : Buffer.from(value).toString('latin1')
 }
 
-function ip(field: string, bytes: Uint8Array): IpAddress {
-  const address = ipFromBytes(bytes)
-  if (!address) throw new DecodeError(`${field}: ${bytes.length} bytes are no IP address`)
-  return address
-}
-
 function cidr(field: string, range: { address: Uint8Array; length: number }): Cidr {
   const parsed = cidrFromBytes(range.address, range.length)
   if (!parsed)
     throw new DecodeError(`${field}: ${range.address.join('.')}/${range.length} is no address range`)
   return parsed
-}
-
-/** An enum value by its wire number. Unknown numbers are refused: a guess could open what should be shut. */
-function oneOf<T>(field: string, value: number, values: Readonly<Record<number, T>>): T {
-  const known = values[value]
-  if (known === undefined) throw new DecodeError(`${field}: this weft does not know the value ${value}`)
-  return known
 }

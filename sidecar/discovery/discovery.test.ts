@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { status } from '@grpc/grpc-js'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { encodeSettings, encodeWorkload } from '#control-plane/model/encode.ts'
@@ -33,8 +36,8 @@ afterEach(async () => {
   await plane[Symbol.asyncDispose]()
 })
 
-function started() {
-  const files = cleanup.use(channelTo(plane.port, pki))
+function started({ port = plane.port, patience }: { port?: number; patience?: number } = {}) {
+  const files = cleanup.use(channelTo(port, pki))
   const view = new View({ ownUid: self.uid })
   const lines: Record<string, unknown>[] = []
   const metrics = createMetrics()
@@ -48,10 +51,11 @@ function started() {
       write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>),
     }),
     metrics: discoveryMetrics(metrics),
+    ...(patience !== undefined && { patience }),
   })
   const gauge = async (name: string) =>
     Number(/^\S+ (\S+)$/m.exec(await metrics.getSingleMetricAsString(name))?.[1])
-  return { files, view, lines, discovery, gauge, running: discovery.run(stop.signal) }
+  return { files, view, lines, discovery, metrics, gauge, running: discovery.run(stop.signal) }
 }
 
 function pod(workload: Workload, version = '1', aliases: string[] = []): Resource {
@@ -139,6 +143,26 @@ describe('a stream that ends', () => {
     expect(await gauge('weft_discovery_connected')).toBe(0)
   })
 
+  it('that does not come about is left for another connection', async () => {
+    // As a Service may lead a connection to a pod that is just going: nobody ever answers, and nobody refuses.
+    let connections = 0
+    const sockets = new Set<Socket>()
+    const service = createServer((socket) => {
+      sockets.add(socket.on('error', () => {}))
+      connections += 1
+      if (connections > 1) pipeline(socket, connect(plane.port, '127.0.0.1'), socket).catch(() => {})
+    })
+    service.listen(0, '127.0.0.1')
+    await once(service, 'listening')
+    cleanup.defer(() => {
+      service.close()
+      for (const socket of sockets) socket.destroy()
+    })
+    const { lines } = started({ port: (service.address() as AddressInfo).port, patience: 300 })
+    await (await plane.stream()).request(ofType(typeUrls.address))
+    expect(lines[0]).toMatchObject({ error: 'no answer within 0.3 s' })
+  })
+
   it('in good order is opened again too', async () => {
     const { running } = started()
     ;(await plane.stream()).call.end()
@@ -181,6 +205,21 @@ describe('a question', () => {
     stream.send(typeUrls.address, [], ['/10.77.0.1'])
     await asked
     expect(performance.now() - before).toBeLessThan(900)
+  })
+
+  it('is not asked beyond 5 000 others, nor waited for, and that is told', async () => {
+    const { discovery, metrics } = started()
+    const quick = new AbortController()
+    quick.abort()
+    for (let i = 0; i < 5_000; i++) {
+      await discovery.ask(ip(`10.78.${i >> 8}.${i & 255}`), quick.signal)
+    }
+    const before = performance.now()
+    await discovery.ask(ip('10.77.0.1'), stop.signal)
+    expect(performance.now() - before).toBeLessThan(500)
+    const lines = (await metrics.metrics()).split('\n')
+    expect(lines).toContain('weft_discovery_addresses_asked 5000')
+    expect(lines).toContain('weft_discovery_addresses_unasked_total 1')
   })
 
   it('is given up after a second, is not asked twice, and is asked again of the next stream', async () => {

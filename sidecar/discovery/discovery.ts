@@ -1,4 +1,4 @@
-import type { ClientDuplexStream } from '@grpc/grpc-js'
+import type { ChannelOptions, ClientDuplexStream } from '@grpc/grpc-js'
 import type { IpAddress } from '#mesh/address.ts'
 import {
   AggregatedDiscoveryServiceClient,
@@ -6,10 +6,10 @@ import {
   type DeltaDiscoveryResponse,
 } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import { Backoff } from '#runtime/backoff.ts'
+import type { ControlChannel } from '#runtime/control-channel.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import type { View } from '../view/view.ts'
-import type { ControlChannel } from './control-channel.ts'
 import type { DiscoveryMetrics } from './metrics.ts'
 import { Questions } from './questions.ts'
 import { decodeResponse, type TypeUrl, typeUrls } from './resources.ts'
@@ -22,24 +22,29 @@ export interface DiscoveryOptions {
   readonly trustDomain: string
   readonly log: Log
   readonly metrics: DiscoveryMetrics
+  /** Milliseconds until the first response of a stream, its connection included; 20 s by default. */
+  readonly patience?: number
 }
 
 type Stream = ClientDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>
 
+/** Far above what a control plane takes, which answers a new stream even when it has nothing to say. */
+const defaultPatience = 20_000
+
 /** Keeps the view up to date over one delta xDS stream, opened again with backoff for as long as the process lives. */
 export class Discovery {
   readonly #options: DiscoveryOptions
-  readonly #client: AggregatedDiscoveryServiceClient
+  #client: AggregatedDiscoveryServiceClient
   /** What the view holds, by type: name to version. Told to the control plane when the stream is opened again. */
   readonly #versions: Readonly<Record<TypeUrl, Map<string, string>>>
   readonly #questions = new Questions()
   #stream: Stream | undefined
   #connected = false
+  #saidFull = false
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
-    const { target, credentials, options: channelOptions } = options.channel
-    this.#client = new AggregatedDiscoveryServiceClient(target, credentials, channelOptions)
+    this.#client = this.#dial()
     this.#versions = {
       [typeUrls.settings]: new Map(),
       [typeUrls.trust]: new Map(),
@@ -70,13 +75,16 @@ export class Discovery {
 
   /**
    * Asks whether anybody has this address. Resolves once the answer is in the view, or after a second without one;
-   * the question stays for the life of the process, so that what changes later is told too.
+   * the question stays for the life of the process, so that what changes later is told too. Beyond 5 000 questions
+   * nothing new is asked, and it resolves at once.
    */
   async ask(ip: IpAddress, signal: AbortSignal): Promise<void> {
     const name = `${this.#options.view.current().settings.network}/${ip}`
-    const { isNew, answer } = this.#questions.ask(name)
-    if (isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
-    await Promise.race([answer, sleep(1_000, signal)])
+    const question = this.#questions.ask(name)
+    if (!question) return this.#unasked(ip)
+    this.#options.metrics.questions.set(this.#questions.size)
+    if (question.isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
+    await Promise.race([question.answer, sleep(1_000, signal)])
   }
 
   async #follow(signal: AbortSignal, progressed: () => void): Promise<void> {
@@ -86,11 +94,18 @@ export class Discovery {
     const stream = this.#client.deltaAggregatedResources(metadata)
     const cancel = (): void => stream.cancel()
     signal.addEventListener('abort', cancel, { once: true })
+    const { patience = defaultPatience } = this.#options
+    let limit: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {
+        limit = setTimeout(() => {
+          this.#redial()
+          reject(new Error(`no answer within ${patience / 1_000} s`))
+        }, patience)
         stream.on('error', reject)
         stream.on('end', resolve)
         stream.on('data', (response: DeltaDiscoveryResponse) => {
+          clearTimeout(limit)
           progressed()
           this.#setConnected(true)
           this.#receive(response)
@@ -99,11 +114,40 @@ export class Discovery {
         this.#subscribe()
       })
     } finally {
+      clearTimeout(limit)
       this.#stream = undefined
       this.#setConnected(false)
       signal.removeEventListener('abort', cancel)
       stream.cancel()
     }
+  }
+
+  #unasked(ip: IpAddress): void {
+    this.#options.metrics.unasked.inc()
+    if (this.#saidFull) return
+    this.#saidFull = true
+    this.#options.log.error(
+      'too many unknown addresses were dialled; from now on new ones are refused unasked',
+      {
+        ip,
+        asked: this.#questions.size,
+      },
+    )
+  }
+
+  #dial(more: ChannelOptions = {}): AggregatedDiscoveryServiceClient {
+    const { target, credentials, options } = this.#options.channel
+    return new AggregatedDiscoveryServiceClient(target, credentials, { ...options, ...more })
+  }
+
+  /**
+   * Leaves a connection that does not come about. A Service may have led its first packet to a pod that was just
+   * going; the kernel goes on knocking there for minutes, and grpc-js has no limit of its own.
+   */
+  #redial(): void {
+    this.#client.close()
+    // Otherwise it would share the very connection that is being left.
+    this.#client = this.#dial({ 'grpc.use_local_subchannel_pool': 1 })
   }
 
   #setConnected(connected: boolean): void {

@@ -5,14 +5,18 @@ const limit = 5_000
 export class Questions {
   readonly #asked = new Map<string, { readonly answer: Promise<void>; readonly resolve: () => void }>()
 
-  /** Remembers a question. Beyond the limit nothing new is asked, and the answer never comes. */
-  ask(name: string): { readonly isNew: boolean; readonly answer: Promise<void> } {
+  /** Remembers a question; undefined beyond the limit, where nothing new is asked. */
+  ask(name: string): { readonly isNew: boolean; readonly answer: Promise<void> } | undefined {
     const known = this.#asked.get(name)
     if (known) return { isNew: false, answer: known.answer }
+    if (this.#asked.size >= limit) return undefined
     const { promise, resolve } = Promise.withResolvers<void>()
-    if (this.#asked.size >= limit) return { isNew: false, answer: promise }
     this.#asked.set(name, { answer: promise, resolve })
     return { isNew: true, answer: promise }
+  }
+
+  get size(): number {
+    return this.#asked.size
   }
 
   /** Settles the questions that these names or aliases answer. */

@@ -1,6 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { type OriginalDestination, parseIp, type SocketAddress } from '#mesh/address.ts'
 import type { Log } from '#runtime/log.ts'
+import { keepAliveDelay } from './dial.ts'
+import { closeWithReset } from './linger.ts'
 import { originalDestination } from './original-destination.ts'
 
 export interface Accepted {
@@ -10,7 +12,8 @@ export interface Accepted {
 }
 
 export interface ListenOptions {
-  readonly host: string
+  /** Undefined for every address of the pod: of both families, or of IPv4 where the kernel has no IPv6. */
+  readonly host: string | undefined
   readonly port: number
   /** Takes a connection that the kernel redirected here. */
   readonly onAccepted: (accepted: Accepted) => void
@@ -21,7 +24,15 @@ export interface ListenOptions {
 
 /** Listens for redirected connections; rejects with an Error that names the address when it cannot. */
 export async function listen({ host, port, onAccepted, onRefused, log }: ListenOptions): Promise<Server> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true })
+  const server = createServer({
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: true,
+    // Probes find a peer that is gone, and keep conntrack, which drops a half-closed connection after 60 s, from
+    // forgetting that this one is redirected.
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveDelay,
+  })
   server.on('connection', (socket) => {
     // A reset before anybody reads must not be an uncaught error.
     socket.on('error', () => {})
@@ -39,10 +50,14 @@ export async function listen({ host, port, onAccepted, onRefused, log }: ListenO
     }
   })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new Error(`cannot listen on ${host} port ${port}`, { cause })))
-    server.listen(port, host, 4_096, resolve)
+    const where = host ?? 'any address,'
+    server.once('error', (cause) => reject(new Error(`cannot listen on ${where} port ${port}`, { cause })))
+    server.listen({ port, host, backlog: 4_096 }, resolve)
   })
   server.removeAllListeners('error')
+  // Accepted connections inherit it. When descriptors run out, libuv accepts and closes what waits: by a FIN, a client
+  // would have had an empty answer.
+  closeWithReset(server)
   // An accept that fails for want of descriptors must not end the process.
   server.on('error', (error) => log.error('accepting connections failed', { port, error }))
   return server

@@ -78,4 +78,18 @@ describe('inOrderOfTrial', () => {
     }
     expect(Math.max(...loads.values()) - Math.min(...loads.values())).toBeLessThanOrEqual(10)
   })
+
+  it('begins with the endpoint that is meant, however loaded, and tries each other once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.infiniteStream(draw), fc.nat(), (count, draws, at) => {
+        const all = endpoints(count)
+        const first = all[at % count]!
+        const load = ({ port }: SocketAddress) => (port === first.address.port ? 1_000 : 0)
+        const tried = [...inOrderOfTrial(all, load, () => draws.next().value, first)]
+        expect(tried[0]).toBe(first)
+        expect(tried).toHaveLength(Math.min(count, 3))
+        expect(new Set(tried).size).toBe(tried.length)
+      }),
+    )
+  })
 })

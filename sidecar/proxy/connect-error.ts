@@ -4,6 +4,7 @@ export type ConnectFailure =
   | 'timeout'
   | 'tls_failed'
   | 'wrong_identity'
+  | 'peer_revoked'
   | 'denied_by_peer'
   | 'rejected_by_peer'
   | 'unavailable_at_peer'

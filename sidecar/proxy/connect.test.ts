@@ -11,6 +11,7 @@ import { recordedConnections, settledView } from '../testing/pictures.ts'
 import { noise, portOf, watched } from '../testing/sockets.ts'
 import { TunnelPool } from '../tunnel/pool.ts'
 import type { TunnelReply } from '../tunnel/tunnel.ts'
+import { Affinity } from './affinity.ts'
 import { type Connector, connect } from './connect.ts'
 import { ConnectError } from './connect-error.ts'
 
@@ -56,6 +57,7 @@ function connecting(
   const route = { kind: 'endpoints', service: service([]), endpoints } as const
   const upstream = connect(route, client, record, {
     tunnels: new TunnelPool(layer),
+    affinity: new Affinity(),
     connections,
     stillHolds,
   })
@@ -272,6 +274,7 @@ describe('a connection in plaintext', () => {
     const tunnels = new TunnelPool(new FakeLayer())
     const upstream = await connect({ kind: 'passthrough', address }, new FakeLeg(), record, {
       tunnels,
+      affinity: new Affinity(),
       connections,
       stillHolds: () => undefined,
     })

@@ -1,10 +1,11 @@
-import { formatSocketAddress } from '#mesh/address.ts'
+import { formatSocketAddress, type SocketAddress } from '#mesh/address.ts'
 import type { Endpoint, Route } from '#mesh/route.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
 import { type Refusal, RefusedError } from '../connections/refusal.ts'
 import type { Peer } from '../tunnel/peer.ts'
 import type { TunnelPool } from '../tunnel/pool.ts'
+import type { Affinity } from './affinity.ts'
 import { inOrderOfTrial } from './balance.ts'
 import { ConnectError } from './connect-error.ts'
 import { dial, dialLimit } from './dial.ts'
@@ -21,6 +22,7 @@ const tunnelAttempts = 4
 export interface Connector {
   readonly tunnels: TunnelPool
   readonly connections: Connections
+  readonly affinity: Affinity
   /** Whether a way to the destination is still what it was when the route was found; asked again on every change. */
   readonly stillHolds: (way: Way) => Refusal | undefined
 }
@@ -46,7 +48,7 @@ export async function connect(
   route: Exclude<Route, { kind: 'refused' }>,
   client: Leg,
   record: ConnectionRecord,
-  { tunnels, connections, stillHolds }: Connector,
+  { tunnels, connections, affinity, stillHolds }: Connector,
 ): Promise<Upstream> {
   const straightOn = { endpoint: undefined, peer: undefined, prelude: undefined }
   if (route.kind === 'passthrough') {
@@ -56,8 +58,11 @@ export async function connect(
   record.service = route.service
   let prelude: Prelude | undefined
   let failure: ConnectError | undefined
-  for (const endpoint of inOrderOfTrial(route.endpoints, (address) => connections.load(address))) {
+  const load = (address: SocketAddress): number => connections.load(address)
+  const last = affinity.last(route.service, record.destination, route.endpoints)
+  for (const endpoint of inOrderOfTrial(route.endpoints, load, Math.random, last)) {
     connections.assign(record, endpoint.address)
+    affinity.keep(route.service, record.destination, endpoint)
     record.destinationWorkload = endpoint.workload
     // A connection that is being made is cut by a change as a live one is, and no attempt begins on a stale route.
     const changed = record.guard(() => stillHolds({ endpoint, peer: undefined }))

@@ -5,7 +5,7 @@ import { identity, ip, settings, to, workload } from '#mesh/testing/mesh.ts'
 import type { Workload } from '#mesh/workload.ts'
 import { type Application, application } from '../testing/application.ts'
 import { FakeLeg } from '../testing/fake-leg.ts'
-import { policy, recordedConnections, self, settledView, trusting } from '../testing/pictures.ts'
+import { policy, recordedConnections, revoking, self, settledView, trusting } from '../testing/pictures.ts'
 import { tcpPair, watched } from '../testing/sockets.ts'
 import type { TunnelRequest } from '../tunnel/tunnel.ts'
 import { type Update, View } from '../view/view.ts'
@@ -132,6 +132,17 @@ describe('a peer’s request', () => {
     })
   })
 
+  it('that is given up before the dial is done reaches no application', async () => {
+    await using app = await application()
+    const { story, leg, answers, record } = asked(settledView(), at(app))
+    expect(leg.paused).toBe(true)
+    leg.sink.aborted(new Error('RST_STREAM'))
+    await story
+    expect(answers).not.toContain('accepted')
+    expect(record()?.refusal).toMatchObject({ kind: 'upstream', failure: 'cancelled' })
+    expect(app.connections).toEqual([])
+  })
+
   it('that is given up during the dial does not leave the application connected', async () => {
     await using app = await application()
     const { story, leg } = asked(settledView(), at(app))
@@ -216,10 +227,14 @@ describe('the checks of a request', () => {
 
 describe('a live connection', () => {
   /** Opens one, changes the view, and tells what became of the connection. */
-  async function after(change: Update, before: Update = { workloads: [frontend] }) {
+  async function after(
+    change: Update,
+    before: Update = { workloads: [frontend] },
+    peer: Partial<TunnelRequest['peer']> = {},
+  ) {
     await using app = await application()
     const view = settledView(before)
-    const { story, leg, record, connections } = asked(view, at(app))
+    const { story, leg, record, connections } = asked(view, at(app), peer)
     const { heard } = await app.connection()
     await expect.poll(() => leg.paused).toBe(false)
     view.apply(change)
@@ -239,6 +254,7 @@ describe('a live connection', () => {
     ['a policy that denies it arrives', under(denyFrontend), 'policy'],
     ['a policy arrives that allows others alone', under(policy('allow', 'allow')), 'policy'],
     ['the root of its peer is no longer trusted', { trust: trusting('new') }, 'peer_untrusted'],
+    ['the certificate of its peer is revoked', { trust: revoking('02') }, 'peer_revoked'],
     ['its peer is no more', { removedAddresses: [frontend.uid] }, 'peer_gone'],
     [
       'the pod at its peer’s address has another identity',
@@ -252,11 +268,23 @@ describe('a live connection', () => {
   it.each<[string, Update]>([
     ['a policy arrives that does not concern it', under(policy('deny', 'deny', { destinationPorts: [1] }))],
     ['a root is added', { trust: trusting('root', 'new') }],
+    ['another certificate is revoked', { trust: revoking('03') }],
     ['its peer is no longer ready', { workloads: [{ ...frontend, health: 'unhealthy' }] }],
     ['another pod is no more', { removedAddresses: ['Kubernetes//Pod/shop/other'] }],
     ['plaintext is refused from now on', under(strict)],
   ])('stays when %s', async (_, change) => {
     expect(await after(change)).toBeUndefined()
+  })
+
+  it('of a peer of another namespace stays when the view narrows to its own', async () => {
+    const far = { ...frontend, namespace: 'pay', identity: identity('frontend', 'pay') }
+    const narrow = { settings: settings({ sidecarScope: 'namespace' }), removedAddresses: [far.uid] }
+    const peer = { identity: far.identity }
+    expect(await after(narrow, { workloads: [far] }, peer)).toBeUndefined()
+    expect(await after({ removedAddresses: [far.uid] }, { workloads: [far] }, peer)).toMatchObject({
+      kind: 'peer_gone',
+    })
+    expect(await after({ ...narrow, removedAddresses: [frontend.uid] })).toMatchObject({ kind: 'peer_gone' })
   })
 
   it('of a peer that the view had not heard of stays when it does', async () => {

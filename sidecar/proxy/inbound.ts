@@ -7,15 +7,14 @@ import {
   type SocketAddress,
 } from '#mesh/address.ts'
 import type { ConnectionFacts, Permit } from '#mesh/policy/decision.ts'
-import { describeDenial } from '#mesh/policy/explain.ts'
 import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
 import { sameIdentity } from '#mesh/spiffe-id.ts'
 import { type Connections, missingPolicyGrace } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
 import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
-import { type Peer, stillTrusted } from '../tunnel/peer.ts'
+import { isRevoked, type Peer, stillTrusted } from '../tunnel/peer.ts'
 import type { TunnelRequest } from '../tunnel/tunnel.ts'
-import { judge, missingPart, type View } from '../view/view.ts'
+import { judge, missingPart, type Picture, type View } from '../view/view.ts'
 import { dial } from './dial.ts'
 import { pump } from './pump.ts'
 import { socketLeg } from './socket-leg.ts'
@@ -37,6 +36,8 @@ export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): P
     request.reject(status)
   }
 
+  const full = inbound.connections.full(record)
+  if (full) return refuse(full, 503)
   const destination = parseSocketAddress(request.authority)
   if (!destination) return refuse({ kind: 'bad_authority', authority: request.authority.slice(0, 200) }, 400)
   const foreign = foreignDestination(destination, inbound.own)
@@ -49,6 +50,7 @@ export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): P
 
   let application: Socket
   try {
+    cancelWithStream(request, record)
     application = await dialApplication(admission.permit, destination, record.signal)
   } catch (error) {
     // Cut by a change meanwhile is denied, and nothing to try again elsewhere.
@@ -73,6 +75,8 @@ export async function inboundPlaintext(
     client.abort(new RefusedError(refusal))
   }
 
+  const full = inbound.connections.full(record)
+  if (full) return refuse(full)
   const foreign = foreignDestination(destination, inbound.own)
   if (foreign) return refuse(foreign)
   const admission = admit(record, destination, undefined, inbound)
@@ -86,6 +90,22 @@ export async function inboundPlaintext(
   }
   record.connected()
   record.outcome = await pump(client, socketLeg(application), record)
+}
+
+/** Nobody waits for the application any more once the peer has reset its stream: the dial ends with it. */
+function cancelWithStream({ leg }: TunnelRequest, record: ConnectionRecord): void {
+  const nothing = (): void => {}
+  // What the peer says meanwhile stays in the stream, bounded by its window, until the application can be told.
+  leg.pause()
+  leg.read({
+    data: nothing,
+    ended: nothing,
+    drained: nothing,
+    closed: nothing,
+    aborted(cause) {
+      record.cut({ kind: 'upstream', failure: 'cancelled', message: cause.message })
+    },
+  })
 }
 
 /** A pod serves its own addresses only, and of those no port of the sidecar's: nobody is a relay. */
@@ -121,13 +141,14 @@ function admit(
       permit = decision
       missingSince = undefined
       record.allowedBy = decision.by
-      record.wouldDeny = decision.wouldDeny.map(describeDenial)
+      record.tryOut(decision.wouldDeny)
       return undefined
     }
     // What is admitted already outlasts for a moment a policy that is named and on its way.
     if (permit && decision.reason.kind === 'policy_missing') {
-      missingSince ??= Date.now()
-      if (Date.now() - missingSince < missingPolicyGrace) return undefined
+      // By a clock that nobody can put back, which would make the moment last.
+      missingSince ??= performance.now()
+      if (performance.now() - missingSince < missingPolicyGrace) return undefined
     }
     return { kind: 'policy', reason: decision.reason }
   }
@@ -151,13 +172,20 @@ function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: Vie
   }
   const { identity } = peer
   if (!stillTrusted(peer, picture.trust)) return { kind: 'peer_untrusted', identity }
+  if (isRevoked(peer, picture.trust)) return { kind: 'peer_revoked', identity, serial: peer.serial }
   // A peer that the view has not heard of yet is no reason to refuse; one that it knew and knows no more is.
   if (known) knownPeers.add(peer)
-  if (!claimed) return knownPeers.has(peer) ? { kind: 'peer_gone', identity } : undefined
+  if (!claimed)
+    return knownPeers.has(peer) && !isOutOfSight(peer, picture) ? { kind: 'peer_gone', identity } : undefined
   if (!sameIdentity(claimed.identity, identity)) return { kind: 'peer_gone', identity }
   knownPeers.add(peer)
   record.source = { ...record.source, workload: claimed }
   return undefined
+}
+
+/** Whether the view need not have the peer any longer, wherever it is: it sees its own namespace alone. */
+function isOutOfSight({ identity }: Peer, { settings, own }: Picture): boolean {
+  return settings.sidecarScope === 'namespace' && identity.namespace !== own?.identity.namespace
 }
 
 /** The application's own address and port. It takes a Permit, so that no path reaches it unjudged. */

@@ -1,4 +1,4 @@
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import koffi from 'koffi'
 import { ipFromBytes, type OriginalDestination } from '#mesh/address.ts'
 
@@ -68,8 +68,8 @@ function readOption(socket: Socket, level: number, name: number, size: number): 
 }
 
 /** The one place that leans on `_handle`, which Node does not document; `checkSocketOptions` guards it. */
-function descriptor(socket: Socket): number | undefined {
-  const handle = (socket as Socket & { _handle?: { fd?: number } | null })._handle
+export function descriptor(socket: Socket | Server): number | undefined {
+  const handle = (socket as (Socket | Server) & { _handle?: { fd?: number } | null })._handle
   return handle?.fd !== undefined && handle.fd >= 0 ? handle.fd : undefined
 }
 

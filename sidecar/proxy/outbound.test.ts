@@ -4,10 +4,11 @@ import { backendKey, identity, ip, service, settings, to, workload } from '#mesh
 import type { Workload } from '#mesh/workload.ts'
 import { type Application, application } from '../testing/application.ts'
 import { FakeLayer, type FakeStream, FakeTunnel } from '../testing/fake-tunnels.ts'
-import { recordedConnections, self, settledView, trusting } from '../testing/pictures.ts'
+import { recordedConnections, revoking, self, settledView, trusting } from '../testing/pictures.ts'
 import { tcpPair, watched } from '../testing/sockets.ts'
 import { TunnelPool } from '../tunnel/pool.ts'
 import { type Update, View } from '../view/view.ts'
+import { Affinity } from './affinity.ts'
 import { outbound } from './outbound.ts'
 
 const own = new Set([ip('10.77.0.9')])
@@ -36,6 +37,7 @@ async function dialled(
     view,
     connections,
     tunnels: new TunnelPool(layer),
+    affinity: new Affinity(),
     own,
     ask: async (address) => {
       asked.push(address)
@@ -135,6 +137,7 @@ describe('a connection of the application', () => {
       view,
       connections,
       tunnels: new TunnelPool(layer),
+      affinity: new Affinity(),
       own: new Set([ip('127.0.0.2')]),
       ask: () => Promise.resolve(),
     })
@@ -208,6 +211,7 @@ describe('a live connection through a tunnel', () => {
     ],
     ['its peer left the mesh', { workloads: [{ ...backend, tunnel: 'none' }] }, 'route_changed'],
     ['the root of its peer is no longer trusted', { trust: trusting('new') }, 'peer_untrusted'],
+    ['the certificate of its peer is revoked', { trust: revoking('01') }, 'peer_revoked'],
   ])('is cut when %s', async (_, change, kind) => {
     expect(await after(change)).toMatchObject({ kind })
   })
@@ -216,6 +220,7 @@ describe('a live connection through a tunnel', () => {
     ['its peer is no longer ready', { workloads: [{ ...backend, health: 'unhealthy' }] }],
     ['the service is no more', { removedAddresses: [backendKey] }],
     ['a root is added', { trust: trusting('root', 'new') }],
+    ['another certificate is revoked', { trust: revoking('02') }],
     ['another pod comes', { workloads: [workload('other', ['10.77.0.5'])] }],
   ])('stays when %s', async (_, change) => {
     expect(await after(change)).toBeUndefined()

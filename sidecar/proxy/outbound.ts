@@ -5,9 +5,10 @@ import { sameIdentity } from '#mesh/spiffe-id.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
 import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
-import { stillTrusted } from '../tunnel/peer.ts'
+import { isRevoked, stillTrusted } from '../tunnel/peer.ts'
 import type { TunnelPool } from '../tunnel/pool.ts'
 import type { View } from '../view/view.ts'
+import type { Affinity } from './affinity.ts'
 import { connect, type Upstream, type Way } from './connect.ts'
 import { pump } from './pump.ts'
 import { socketLeg } from './socket-leg.ts'
@@ -16,6 +17,7 @@ export interface Outbound {
   readonly view: View
   readonly connections: Connections
   readonly tunnels: TunnelPool
+  readonly affinity: Affinity
   /** This pod's own addresses. */
   readonly own: ReadonlySet<IpAddress>
   /** Asks the control plane who has an address that the view lacks. */
@@ -26,7 +28,7 @@ export interface Outbound {
 export async function outbound(
   socket: Socket,
   destination: OriginalDestination,
-  { view, connections, tunnels, own, ask }: Outbound,
+  { view, connections, tunnels, affinity, own, ask }: Outbound,
 ): Promise<void> {
   const ip = parseIp(socket.localAddress ?? '') ?? ('127.0.0.1' as IpAddress)
   using record = connections.open('outbound', { ip: [...own][0] ?? ip, port: socket.remotePort })
@@ -37,13 +39,15 @@ export async function outbound(
     client.abort(new RefusedError(refusal))
   }
 
+  const full = connections.full(record)
+  if (full) return refuse(full)
   if (!view.current().settled) return refuse({ kind: 'not_ready', missing: 'the mesh’s settings' })
   const route = await findRoute(destination, record)
   if (route.kind === 'refused') return refuse({ kind: 'route', reason: route.reason })
 
   let upstream: Upstream
   try {
-    upstream = await connect(route, client, record, { tunnels, connections, stillHolds })
+    upstream = await connect(route, client, record, { tunnels, connections, affinity, stillHolds })
   } catch (error) {
     return refuse(refusalOf(error))
   }
@@ -80,6 +84,9 @@ export async function outbound(
     const sameTransport = (now.tunnel === 'hbone') === (endpoint.transport === 'hbone')
     if (!sameTransport) return { kind: 'route_changed' }
     if (!sameIdentity(now.identity, identity)) return { kind: 'peer_gone', identity }
-    return !peer || stillTrusted(peer, picture.trust) ? undefined : { kind: 'peer_untrusted', identity }
+    if (!peer) return undefined
+    if (!stillTrusted(peer, picture.trust)) return { kind: 'peer_untrusted', identity }
+    const { serial } = peer
+    return isRevoked(peer, picture.trust) ? { kind: 'peer_revoked', identity, serial } : undefined
   }
 }

@@ -15,7 +15,7 @@ import {
   type IstioCertificateServiceServer,
   IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
-import { ControlChannel } from '../discovery/control-channel.ts'
+import { ControlChannel } from '#runtime/control-channel.ts'
 import { dns, type TestPki } from './pki.ts'
 
 export const controlPlaneName = 'weft-control-plane.weft-system.svc'
@@ -41,7 +41,7 @@ export interface FakeControlPlane extends AsyncDisposable {
 /** A control plane that says only what the test says, over TLS with a certificate of this authority. */
 export async function fakeControlPlane(
   pki: TestPki,
-  { name = controlPlaneName, certChain = [] as readonly string[], port = 0 } = {},
+  { name = controlPlaneName, certChain = [] as readonly string[], sign = noSignature, port = 0 } = {},
 ): Promise<FakeControlPlane> {
   const streams: ServedStream[] = []
   const certificateRequests: FakeControlPlane['certificateRequests'] = []
@@ -52,7 +52,7 @@ export async function fakeControlPlane(
   const authority: IstioCertificateServiceServer = {
     createCertificate: (call, answer) => {
       certificateRequests.push({ token: call.metadata.get('authorization')[0], request: call.request })
-      answer(null, { certChain: [...certChain] })
+      answer(null, { certChain: [...(sign(call.request.csr) ?? certChain)] })
     },
   }
   server.addService(AggregatedDiscoveryServiceService, discovery)
@@ -77,6 +77,11 @@ export async function fakeControlPlane(
       await Promise.resolve()
     },
   }
+}
+
+/** Answers with the fixed chain. */
+function noSignature(_csr: string): readonly string[] | undefined {
+  return undefined
 }
 
 /** The files that a sidecar reads, and the channel over them. */

@@ -13,7 +13,12 @@ export const self = workload('self', ['127.0.0.1'])
 /** A bundle of which only the fingerprints matter. */
 export function trusting(...roots: readonly string[]): TrustBundle {
   const byFingerprint = new Map(roots.map((root) => [root, undefined as unknown as X509Certificate]))
-  return { trustDomain: 'cluster.local', roots: [], byFingerprint, crl: undefined }
+  return { trustDomain: 'cluster.local', roots: [], byFingerprint, revoked: new Set() }
+}
+
+/** The bundle of `trusting('root')` that takes certificates back. */
+export function revoking(...serials: readonly string[]): TrustBundle {
+  return { ...trusting('root'), revoked: new Set(serials) }
 }
 
 /** A view that has everything a sidecar needs, and what else the update brings. */

@@ -4,6 +4,7 @@ import { to } from '#mesh/testing/mesh.ts'
 import { silentLog } from '#runtime/log.ts'
 import { Counter, createMetrics } from '#runtime/metrics.ts'
 import type { Certificate } from '../credentials/certificate.ts'
+import { defaultLimits } from '../limits.ts'
 import type { ContextSource } from '../tunnel/context-source.ts'
 import { TunnelServer } from '../tunnel/server.ts'
 import type { Tunnel, TunnelRequest } from '../tunnel/tunnel.ts'
@@ -34,6 +35,7 @@ export interface ServedTunnels extends AsyncDisposable {
 export async function served(
   source: ContextSource,
   onRequest: (request: TunnelRequest) => void = () => {},
+  limits = defaultLimits,
 ): Promise<ServedTunnels> {
   const requests: TunnelRequest[] = []
   const registry = createMetrics()
@@ -42,6 +44,7 @@ export async function served(
     contexts: source,
     log: silentLog,
     refused,
+    limits,
     onRequest: (request) => {
       requests.push(request)
       onRequest(request)

@@ -14,7 +14,13 @@ describe('a trust bundle', () => {
     const bundle = parseTrustBundle('cluster.local', text)
     expect([...bundle.byFingerprint.keys()]).toEqual(roots.map(({ fingerprint256 }) => fingerprint256))
     expect(bundle.roots).toHaveLength(2)
-    expect([bundle.trustDomain, bundle.crl]).toEqual(['cluster.local', undefined])
+    expect([bundle.trustDomain, bundle.revoked]).toEqual(['cluster.local', new Set()])
+  })
+
+  it('is refused whole when its revocation list is bad', () => {
+    expect(() => parseTrustBundle('cluster.local', pem[0]!, 'CRL')).toThrow(
+      'the trust bundle of cluster.local: it holds no PEM revocation list',
+    )
   })
 
   it('names the root that is bad by its place', () => {

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { parseRevocations } from './revocations.ts'
 
 /** The roots that peers of one trust domain are verified against. */
 export interface TrustBundle {
@@ -7,10 +8,14 @@ export interface TrustBundle {
   readonly roots: string[]
   /** The same, by SHA-256 fingerprint. */
   readonly byFingerprint: ReadonlyMap<string, X509Certificate>
-  readonly crl: string | undefined
+  /** Serials of certificates that are believed no longer, as X509Certificate writes them. */
+  readonly revoked: ReadonlySet<string>
 }
 
-/** Parses concatenated PEM roots; throws an Error that says which one is bad, or that there is none. */
+/**
+ * Parses concatenated PEM roots, and revocation lists if there are any; throws an Error that says which one is bad, or
+ * that there is no root.
+ */
 export function parseTrustBundle(trustDomain: string, pem: string, crl?: string): TrustBundle {
   const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
   if (roots.length === 0) throw new Error(`the trust bundle of ${trustDomain} holds no PEM certificate`)
@@ -25,5 +30,14 @@ export function parseTrustBundle(trustDomain: string, pem: string, crl?: string)
       })
     }
   }
-  return { trustDomain, roots: [...roots], byFingerprint, crl }
+  return { trustDomain, roots: [...roots], byFingerprint, revoked: revocations(trustDomain, crl) }
+}
+
+function revocations(trustDomain: string, crl: string | undefined): ReadonlySet<string> {
+  if (crl === undefined) return new Set()
+  try {
+    return parseRevocations(crl)
+  } catch (cause) {
+    throw new Error(`the trust bundle of ${trustDomain}: ${(cause as Error).message}`, { cause })
+  }
 }

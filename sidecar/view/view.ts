@@ -51,6 +51,11 @@ export class View {
     })
   }
 
+  /** The name of this pod's own Workload resource. */
+  get ownUid(): string {
+    return this.#ownUid
+  }
+
   current(): Picture {
     return this.#current
   }
@@ -58,24 +63,27 @@ export class View {
   /** Replaces the picture, whole, and tells everybody. */
   apply(update: Update): void {
     const before = this.#current
-    this.#current = this.#picture({
-      settings: update.settings ?? before.settings,
-      settled: before.settled || update.settings !== undefined,
-      trust: update.trust ?? before.trust,
-      workloads: merge(
-        before.workloads,
-        update.workloads,
-        (workload) => workload.uid,
-        update.removedAddresses,
-      ),
-      services: merge(before.services, update.services, (service) => service.key, update.removedAddresses),
-      authorizations: merge(
-        before.authorizations,
-        update.authorizations,
-        (authorization) => authorization.key,
-        update.removedAuthorizations,
-      ),
-    })
+    this.#current = this.#picture(
+      {
+        settings: update.settings ?? before.settings,
+        settled: before.settled || update.settings !== undefined,
+        trust: update.trust ?? before.trust,
+        workloads: merge(
+          before.workloads,
+          update.workloads,
+          (workload) => workload.uid,
+          update.removedAddresses,
+        ),
+        services: merge(before.services, update.services, (service) => service.key, update.removedAddresses),
+        authorizations: merge(
+          before.authorizations,
+          update.authorizations,
+          (authorization) => authorization.key,
+          update.removedAuthorizations,
+        ),
+      },
+      before,
+    )
     for (const listener of this.#listeners) listener()
   }
 
@@ -85,16 +93,20 @@ export class View {
     return () => this.#listeners.delete(listener)
   }
 
-  #picture(parts: {
-    settings: MeshSettings
-    settled: boolean
-    trust: TrustBundle | undefined
-    workloads: ReadonlyMap<string, Workload>
-    services: ReadonlyMap<ServiceKey, Service>
-    authorizations: ReadonlyMap<string, Authorization>
-  }): Picture {
+  #picture(
+    parts: {
+      settings: MeshSettings
+      settled: boolean
+      trust: TrustBundle | undefined
+      workloads: ReadonlyMap<string, Workload>
+      services: ReadonlyMap<ServiceKey, Service>
+      authorizations: ReadonlyMap<string, Authorization>
+    },
+    before?: Picture,
+  ): Picture {
     const own = parts.workloads.get(this.#ownUid)
-    const policies = workloadPolicies(own?.authorizationPolicies ?? [], parts.authorizations)
+    const names = own?.authorizationPolicies ?? []
+    const policies = workloadPolicies(names, parts.authorizations, before?.policies)
     return {
       ...createSnapshot(parts),
       own,
@@ -124,6 +136,7 @@ const nothingSettled: MeshSettings = {
   networks: [],
   egress: 'registry-only',
   rejectPlaintextFromMesh: true,
+  sidecarScope: 'mesh',
 }
 
 function merge<T>(

@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs'
+import { type FSWatcher, statSync, watch } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface ChangesOptions {
@@ -21,7 +21,14 @@ export async function* changes(
   const bell = new Bell()
   using debounce = new Debounce(settle, () => bell.ring())
   // The folder is watched, because a watch on the file stays with the file that a rename has put away.
-  using folder = new Folder(dirname(path), () => debounce.start())
+  let seen = fingerprint(path)
+  using folder = new Folder(dirname(path), () => {
+    // What else is written in the folder, a log say, must not keep the file waiting for quiet.
+    const now = fingerprint(path)
+    if (now === seen) return
+    seen = now
+    debounce.start()
+  })
   const timer = setInterval(() => {
     folder.open()
     // Not at once: somebody may be writing just now.
@@ -37,6 +44,16 @@ export async function* changes(
   } finally {
     clearInterval(timer)
     signal.removeEventListener('abort', stop)
+  }
+}
+
+/** Differs once the file, or what a link at its place leads to, was written, replaced or taken away. */
+function fingerprint(path: string): string {
+  try {
+    const { dev, ino, size, ctimeNs } = statSync(path, { bigint: true })
+    return `${dev} ${ino} ${size} ${ctimeNs}`
+  } catch (error) {
+    return `${(error as NodeJS.ErrnoException).code}`
   }
 }
 

@@ -1,5 +1,4 @@
 import { cidrContains, formatCidr, type IpAddress } from '#mesh/address.ts'
-import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
 import type { RegistryMesh, RegistryService } from '../../model/registry-state.ts'
 import { formatPath, type Path, type Problem } from './problems.ts'
 import type { Located, Sections } from './sections.ts'
@@ -16,8 +15,9 @@ export function crossCheck(sections: Sections): Problem[] {
       policies.map(({ path, value }) => named(path, `${value.kind} ${value.namespace}/${value.name}`)),
     ),
     ...claims(sections),
+    ...virtualEndpoints(sections),
+    ...services.flatMap(strangePortNames),
     ...(mesh ? outside(mesh.value, sections) : []),
-    ...services.flatMap(portProblems),
   ]
 }
 
@@ -54,15 +54,19 @@ function workloadAddresses({ workloads }: Sections): AddressClaim[] {
   })
 }
 
-function serviceAddresses({ services }: Sections): AddressClaim[] {
+function serviceAddresses({ services }: Sections, field: 'addresses' | 'ingressAddresses'): AddressClaim[] {
   return services.flatMap(({ path, value }) => {
-    return value.addresses.map(({ ip }, i) => ({ path: [...path, 'addresses', i], ip }))
+    return value[field].map(({ ip }, i) => ({ path: [...path, field, i], ip }))
   })
 }
 
 /** Workloads first, so that a service which takes a workload's address is the one that is told. */
 function claims(sections: Sections): Problem[] {
-  const all = [...workloadAddresses(sections), ...serviceAddresses(sections)]
+  const virtual = [
+    ...serviceAddresses(sections, 'addresses'),
+    ...serviceAddresses(sections, 'ingressAddresses'),
+  ]
+  const all = [...workloadAddresses(sections), ...virtual]
   return duplicates(all.map(({ path, ip }) => ({ path, what: `address ${ip}` })))
 }
 
@@ -71,7 +75,7 @@ function outside({ settings }: RegistryMesh, sections: Sections): Problem[] {
   // A pod on the host's network has its node's address, which need not be the mesh's.
   const pods = { ...sections, workloads: sections.workloads.filter(({ value }) => !value.hostNetwork) }
   const networks = settings.networks.map(formatCidr).join(', ')
-  return [...workloadAddresses(pods), ...serviceAddresses(sections)]
+  return [...workloadAddresses(pods), ...serviceAddresses(sections, 'addresses')]
     .filter(({ ip }) => !settings.networks.some((network) => cidrContains(network, ip)))
     .map(({ path, ip }) => {
       return {
@@ -81,19 +85,29 @@ function outside({ settings }: RegistryMesh, sections: Sections): Problem[] {
     })
 }
 
-function portProblems({ path, value: { ports } }: Located<RegistryService>): Problem[] {
-  const at = (i: number, field: string) => [...path, 'ports', i, field]
-  const used = ports.flatMap(({ name, port }, i) => {
-    const number = { path: at(i, 'port'), what: `port ${port} of this service` }
-    return name === '' ? [number] : [number, { path: at(i, 'name'), what: `port ${name} of this service` }]
+/** Behind a virtual address there may be a meshed pod, which would be reached in plaintext that way. */
+function virtualEndpoints({ services }: Sections): Problem[] {
+  const owners = new Map<IpAddress, Path>()
+  for (const { path, value } of services) {
+    for (const { ip } of [...value.addresses, ...value.ingressAddresses]) owners.set(ip, path)
+  }
+  return services.flatMap(({ path, value }) => {
+    return (value.endpoints ?? []).flatMap(({ address }, i) => {
+      const owner = owners.get(address)
+      if (!owner) return []
+      const message = `${address} is a virtual address, of ${formatPath(owner)}: write the address of an endpoint`
+      return [{ path: [...path, 'endpoints', i], message }]
+    })
   })
-  const unnamed = ports.flatMap(({ name }, i) => {
-    const message = 'has no name: write one, because the service has several ports'
-    return name === '' && ports.length > 1 ? [{ path: [...path, 'ports', i], message }] : []
+}
+
+function strangePortNames({ path, value }: Located<RegistryService>): Problem[] {
+  const names = value.ports.map(({ name }) => name)
+  return (value.endpoints ?? []).flatMap(({ ports }, i) => {
+    const strange = [...ports.keys()].filter((name) => !names.includes(name))
+    return strange.map((name) => {
+      const message = `is the name of no TCP port of this service (${names.join(', ')}): write one of those`
+      return { path: [...path, 'endpoints', i, 'ports', name], message }
+    })
   })
-  const reserved = ports.flatMap(({ targetPort }, i) => {
-    const message = `${targetPort} is a port of the mesh itself: write the one that the application listens on`
-    return forbiddenAuthorityPorts.has(targetPort) ? [{ path: at(i, 'targetPort'), message }] : []
-  })
-  return [...unnamed, ...duplicates(used), ...reserved]
 }

@@ -121,6 +121,26 @@ describe('the file is read', () => {
     expect(registry.problems()).toEqual([])
   })
 
+  test('soon, though something else is written in its folder all the time', async () => {
+    await using registry = await watched({ text: good('one') })
+    await registry.next()
+    const quiet = new AbortController()
+    const writing = (async () => {
+      for (; !quiet.signal.aborted; await delay(5)) {
+        await appendFile(join(registry.folder, 'capture.pcap'), 'a packet')
+      }
+    })()
+    await delay(100)
+    const changed = performance.now()
+    await writeFile(join(registry.folder, 'next'), good('two'))
+    await rename(join(registry.folder, 'next'), registry.file)
+    expect(await registry.next()).toBe('two')
+    quiet.abort()
+    await writing
+    // Ten times the quiet that is waited for would be 500 ms.
+    expect(performance.now() - changed).toBeLessThan(300)
+  })
+
   test('once for many changes while the reader is busy', async () => {
     await using registry = await watched({ text: good('one') })
     await registry.next()

@@ -24,11 +24,11 @@ const badFiles: readonly (readonly [text: string, ...problems: string[]])[] = [
   ],
   [
     changed('targetPort: 8080', 'targetPort: 70000'),
-    '22:9 services[0].ports[0].targetPort: must be a port, 1 to 65535, e.g. 8080; it is the number 70000',
+    '22:9 services[0].ports[0].targetPort: must be a port, 1 to 65535, e.g. 8080, or the name of one, e.g. http; it is the number 70000',
   ],
   [
-    changed('targetPort: 8080', 'targetPort: http'),
-    '22:9 services[0].ports[0].targetPort: must be a port, 1 to 65535, e.g. 8080; it is "http"',
+    changed('targetPort: 8080', 'targetPort: "8080"'),
+    '22:9 services[0].ports[0].targetPort: must be a port, 1 to 65535, e.g. 8080, or the name of one, e.g. http; it is "8080"',
   ],
   [
     changed('targetPort: 8080', 'targetPort: 15008'),
@@ -94,7 +94,7 @@ const badFiles: readonly (readonly [text: string, ...problems: string[]])[] = [
     changed('      - name: http\n        port: 80\n', '      - port: 80\n      - port: 80\n'),
     '20:9 services[0].ports[0]: has no name: write one, because the service has several ports',
     '21:9 services[0].ports[1]: has no name: write one, because the service has several ports',
-    '21:9 services[0].ports[1].port: port 80 of this service is already at services[0].ports[0].port: write another one',
+    '21:9 services[0].ports[1].port: port 80 of this service is already at ports[0]: write another one',
   ],
   [
     changed('mode: Strict', 'mode: Sometimes'),
@@ -114,7 +114,53 @@ const badFiles: readonly (readonly [text: string, ...problems: string[]])[] = [
   [good.replace(/services:[^]*/, 'services: 5'), '14:1 services: must be a list; it is the number 5'],
   [
     good.replace(/services:[^]*/, 'services:\n  - backend'),
-    '15:5 services[0]: must be a mapping with name, namespace, addresses, selector, publishNotReadyAddresses, ports; it is "backend"',
+    '15:5 services[0]: must be a mapping with name, namespace, addresses, ingressAddresses, selector, endpoints, publishNotReadyAddresses, internalTrafficPolicy, trafficDistribution, sessionAffinity, sessionAffinitySeconds, ports; it is "backend"',
+  ],
+  [
+    changed(
+      'selector: { app: backend }',
+      'selector: { app: backend }\n    endpoints: [{ address: 192.0.2.1 }]',
+    ),
+    '15:5 services[0]: has both a selector and endpoints; leave one of them out',
+  ],
+  [
+    changed('selector: { app: backend }', 'endpoints: [{ address: 127.0.0.2 }]'),
+    '18:19 services[0].endpoints[0].address: is another host on every host, so it can be nobody’s endpoint: write an address that leads to one',
+  ],
+  [
+    changed('selector: { app: backend }', 'endpoints: [{ address: 10.77.100.1 }]'),
+    '18:17 services[0].endpoints[0]: 10.77.100.1 is a virtual address, of services[0]: write the address of an endpoint',
+  ],
+  [
+    changed(
+      'selector: { app: backend }',
+      'endpoints: [{ address: 192.0.2.1, ports: { https: 1, http: 0 } }]',
+    ),
+    '18:58 services[0].endpoints[0].ports.http: must be a port, 1 to 65535, e.g. 8080; it is the number 0',
+  ],
+  [
+    changed('selector: { app: backend }', 'endpoints: [{ address: 192.0.2.1, ports: { https: 1 } }]'),
+    '18:48 services[0].endpoints[0].ports.https: is the name of no TCP port of this service (http): write one of those',
+  ],
+  [
+    changed('selector: { app: backend }', 'sessionAffinitySeconds: 5'),
+    '15:5 services[0]: has sessionAffinitySeconds without an affinity; write sessionAffinity: ClientIP beside it',
+  ],
+  [
+    changed('selector: { app: backend }', 'sessionAffinity: ClientIP\n    sessionAffinitySeconds: 90000'),
+    '19:5 services[0].sessionAffinitySeconds: must be a number of seconds, 1 to 86400, e.g. 10800; it is the number 90000',
+  ],
+  [
+    changed('selector: { app: backend }', 'internalTrafficPolicy: local'),
+    '18:5 services[0].internalTrafficPolicy: is written Local, not "local"',
+  ],
+  [
+    changed('selector: { app: backend }', 'ingressAddresses: [10.77.0.11]'),
+    '18:24 services[0].ingressAddresses[0]: address 10.77.0.11 is already at workloads[0].addresses[0]: write another one',
+  ],
+  [
+    changed('targetPort: 8080', 'protocol: UDP'),
+    '15:5 services[0]: has addresses but no TCP ports; write for example ports: [{ port: 80, targetPort: 8080 }]',
   ],
   [changed('{ app: frontend }', '{ app: !secret x }'), '8:20 this is not YAML: Unresolved tag: !secret'],
   [changed('{ app: frontend }', '{ "80": a, 80: b }'), '8:24 this field is written twice: keep one of them'],
@@ -140,6 +186,7 @@ describe('a good file', () => {
       node: '',
       locality: { region: '', zone: '', subzone: '' },
       owner: { type: 'pod', name: 'frontend-1' },
+      ports: new Map(),
     })
     expect(services).toEqual([
       {
@@ -147,8 +194,13 @@ describe('a good file', () => {
         name: 'backend',
         hostname: 'backend.shop.svc.cluster.local',
         addresses: [{ network: '', ip: '10.77.100.1' }],
+        ingressAddresses: [],
         selector: { app: 'backend' },
+        endpoints: undefined,
         publishNotReadyAddresses: false,
+        internalTrafficPolicy: 'cluster',
+        trafficDistribution: 'any',
+        sessionAffinity: { kind: 'none' },
         ports: [{ name: 'http', port: 80, targetPort: 8080 }],
       },
     ])
@@ -205,6 +257,75 @@ describe('a good file', () => {
     expect(uid(changed('{ app: frontend }', '{ app: other }'))).toBe(uid(good))
     expect(uid(changed('serviceAccount: frontend', 'serviceAccount: other'))).not.toBe(uid(good))
     expect(uid(changed('10.77.0.11', '10.77.0.21'))).not.toBe(uid(good))
+  })
+})
+
+describe('a service', () => {
+  const read = (text: string) => {
+    const parsed = parseRegistry(text)
+    if ('problems' in parsed) throw new Error(problemsOf(text).join('\n'))
+    return parsed.state
+  }
+
+  test('may name its endpoints, which listen where its ports say unless they say otherwise', () => {
+    const endpoints = `endpoints:
+      - { address: 192.0.2.1, zone: a, hints: [a, b] }
+      - { address: 192.0.2.2, ready: false, node: node-a, ports: { http: 9000 } }`
+    expect(read(changed('selector: { app: backend }', endpoints)).services[0]).toMatchObject({
+      selector: {},
+      endpoints: [
+        {
+          address: '192.0.2.1',
+          ready: true,
+          node: '',
+          zone: 'a',
+          hints: ['a', 'b'],
+          ports: new Map([['http', 8080]]),
+        },
+        {
+          address: '192.0.2.2',
+          ready: false,
+          node: 'node-a',
+          zone: '',
+          hints: [],
+          ports: new Map([['http', 9000]]),
+        },
+      ],
+    })
+  })
+
+  test('may have one port number on TCP and UDP, of which only TCP is the mesh’s', () => {
+    const dns = `- { name: dns, port: 53, protocol: UDP }
+      - { name: dns-tcp, port: 53, protocol: TCP, targetPort: domain }
+      - name: http`
+    expect(read(changed('- name: http', dns)).services[0]?.ports).toEqual([
+      { name: 'dns-tcp', port: 53, targetPort: 'domain' },
+      { name: 'http', port: 80, targetPort: 8080 },
+    ])
+  })
+
+  test('says in Kubernetes’ words which endpoint a client gets', () => {
+    const words = `internalTrafficPolicy: Local
+    trafficDistribution: PreferSameNode
+    sessionAffinity: ClientIP
+    ingressAddresses: [203.0.113.9]`
+    expect(read(changed('selector: { app: backend }', words)).services[0]).toMatchObject({
+      internalTrafficPolicy: 'local',
+      trafficDistribution: 'prefer-node',
+      sessionAffinity: { kind: 'client-ip', seconds: 10_800 },
+      ingressAddresses: [{ network: '', ip: '203.0.113.9' }],
+    })
+  })
+
+  test('may mean a port by the name that each workload gives it', () => {
+    const state = read(
+      changed('targetPort: 8080', 'targetPort: web').replace(
+        'serviceAccount: frontend',
+        'ports: { web: 9000 }',
+      ),
+    )
+    expect(state.services[0]?.ports[0]?.targetPort).toBe('web')
+    expect(state.workloads[0]?.ports).toEqual(new Map([['web', 9000]]))
   })
 })
 

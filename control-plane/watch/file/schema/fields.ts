@@ -45,3 +45,26 @@ export const labels = v.pipe(
 export function listOf<Value>(item: v.GenericSchema<unknown, Value>, what: string) {
   return v.array(item, ({ input }) => `must be a list of ${what}; it is ${kindOf(input)}`)
 }
+
+/** A mapping from names to values of one kind; `example` is shown where it is none. */
+export function byName<Value>(schema: v.GenericSchema<unknown, Value>, example: string) {
+  return v.pipe(
+    v.unknown(),
+    v.rawTransform(({ dataset, addIssue, NEVER }): ReadonlyMap<string, Value> => {
+      const input = dataset.value
+      if (!isMapping(input)) {
+        addIssue({ message: `must be a mapping such as ${example}; it is ${kindOf(input)}` })
+        return NEVER
+      }
+      const values = new Map<string, Value>()
+      for (const [key, value] of Object.entries(input)) {
+        const path: [v.ObjectPathItem] = [{ type: 'object', origin: 'value', input, key, value }]
+        if (!isDnsLabel(key)) addIssue({ message: `is no name; write for example ${example}`, path })
+        const result = v.safeParse(schema, value)
+        if (result.success) values.set(key, result.output)
+        else for (const { message } of result.issues) addIssue({ message, path })
+      }
+      return values
+    }),
+  )
+}

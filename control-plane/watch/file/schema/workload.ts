@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { namespaceName } from '#mesh/policy/schema/identity.ts'
 import { knownFields } from '#mesh/policy/schema/known-fields.ts'
+import { port } from '#mesh/policy/schema/network.ts'
 import { flag } from '#mesh/policy/schema/value.ts'
 import type { RegistryWorkload } from '../../../model/registry-state.ts'
-import { addresses, label, labels, subdomain } from './fields.ts'
+import { addresses, byName, label, labels, subdomain } from './fields.ts'
 
 /** What Kubernetes calls the only cluster; sidecars know it as their cluster id. */
 const clusterId = 'Kubernetes'
@@ -24,6 +25,7 @@ export const workload = v.pipe(
       node: v.optional(subdomain),
       region: v.optional(label),
       zone: v.optional(label),
+      ports: v.optional(byName(port, '{ http: 8080 }')),
     },
     { example: { name: 'frontend-1', namespace: 'shop', addresses: '[10.77.0.11]' } },
   ),
@@ -31,17 +33,20 @@ export const workload = v.pipe(
     ({ meshed, hostNetwork }) => !(meshed === true && hostNetwork),
     "cannot be meshed with hostNetwork: true, because redirection would be the whole node's; leave one of them out",
   ),
-  v.transform(({ meshed, node = '', region = '', zone = '', ...fields }): RegistryWorkload => {
-    return {
-      ...fields,
-      clusterId,
-      node,
-      podUid: podUid(fields),
-      meshed: meshed ?? !fields.hostNetwork,
-      locality: { region, zone, subzone: '' },
-      owner: { type: 'pod', name: fields.name },
-    }
-  }),
+  v.transform(
+    ({ meshed, node = '', region = '', zone = '', ports = new Map(), ...fields }): RegistryWorkload => {
+      return {
+        ...fields,
+        clusterId,
+        node,
+        podUid: podUid(fields),
+        meshed: meshed ?? !fields.hostNetwork,
+        locality: { region, zone, subzone: '' },
+        owner: { type: 'pod', name: fields.name },
+        ports,
+      }
+    },
+  ),
 )
 
 /** A pod keeps its service account and addresses for life, so an entry that changes them is another pod. */

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Any } from "../../google/protobuf/any.ts";
 import { UInt32Value } from "../../google/protobuf/wrappers.ts";
 
 export const protobufPackage = "istio.workload";
@@ -153,7 +154,15 @@ export interface Service {
   subjectAltNames: string[];
   loadBalancing: LoadBalancing | undefined;
   ipFamilies: IPFamilies;
+  /** What no field here can say; whoever does not know one passes over it. */
+  extensions: Extension[];
   canonical: boolean;
+}
+
+export interface Extension {
+  /** `weft.dev/service` for a weft.mesh.v1alpha1.ServiceExtension. */
+  name: string;
+  config: Any | undefined;
 }
 
 export interface NetworkAddress {
@@ -847,6 +856,7 @@ function createBaseService(): Service {
     subjectAltNames: [],
     loadBalancing: undefined,
     ipFamilies: 0,
+    extensions: [],
     canonical: false,
   };
 }
@@ -878,6 +888,9 @@ export const Service: MessageFns<Service, "istio.workload.Service"> = {
     }
     if (message.ipFamilies !== 0) {
       writer.uint32(72).int32(message.ipFamilies);
+    }
+    for (const v of message.extensions) {
+      Extension.encode(v!, writer.uint32(82).fork()).join();
     }
     if (message.canonical !== false) {
       writer.uint32(88).bool(message.canonical);
@@ -962,12 +975,79 @@ export const Service: MessageFns<Service, "istio.workload.Service"> = {
             message.ipFamilies = reader.int32() as any;
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.extensions.push(Extension.decode(reader, reader.uint32()));
+            continue;
+          }
           case 11: {
             if (tag !== 88) {
               break;
             }
 
             message.canonical = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseExtension(): Extension {
+  return { name: "", config: undefined };
+}
+
+export const Extension: MessageFns<Extension, "istio.workload.Extension"> = {
+  $type: "istio.workload.Extension" as const,
+
+  encode(message: Extension, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.config !== undefined) {
+      Any.encode(message.config, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Extension {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExtension();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.config = Any.decode(reader, reader.uint32());
             continue;
           }
         }

@@ -11,6 +11,20 @@ export const protobufPackage = "weft.mesh.v1alpha1";
 
 export const protobufFileName = "weft/mesh/v1alpha1/settings.proto";
 
+export const SidecarScope = {
+  /** MESH - Those of the whole mesh. */
+  MESH: 0,
+  /** NAMESPACE - Those of its own namespace. */
+  NAMESPACE: 1,
+} as const;
+
+export type SidecarScope = typeof SidecarScope[keyof typeof SidecarScope];
+
+export namespace SidecarScope {
+  export type MESH = typeof SidecarScope.MESH;
+  export type NAMESPACE = typeof SidecarScope.NAMESPACE;
+}
+
 /** What happens to destinations outside the mesh's networks. */
 export const Egress = {
   /** PASSTHROUGH - They are dialled as they are. */
@@ -35,6 +49,8 @@ export interface MeshSettings {
   egress: Egress;
   /** Refuse plaintext from the address of a meshed workload, also under permissive. */
   rejectPlaintextFromMesh: boolean;
+  /** Which addresses a sidecar is sent unasked; of the others it knows nothing, whoever was or is there. */
+  sidecarScope: SidecarScope;
 }
 
 /** A range of addresses; the bits after `length` are zero. */
@@ -46,7 +62,7 @@ export interface Network {
 }
 
 function createBaseMeshSettings(): MeshSettings {
-  return { network: "", networks: [], egress: 0, rejectPlaintextFromMesh: false };
+  return { network: "", networks: [], egress: 0, rejectPlaintextFromMesh: false, sidecarScope: 0 };
 }
 
 export const MeshSettings: MessageFns<MeshSettings, "weft.mesh.v1alpha1.MeshSettings"> = {
@@ -64,6 +80,9 @@ export const MeshSettings: MessageFns<MeshSettings, "weft.mesh.v1alpha1.MeshSett
     }
     if (message.rejectPlaintextFromMesh !== false) {
       writer.uint32(32).bool(message.rejectPlaintextFromMesh);
+    }
+    if (message.sidecarScope !== 0) {
+      writer.uint32(40).int32(message.sidecarScope);
     }
     return writer;
   },
@@ -111,6 +130,14 @@ export const MeshSettings: MessageFns<MeshSettings, "weft.mesh.v1alpha1.MeshSett
             }
 
             message.rejectPlaintextFromMesh = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.sidecarScope = reader.int32() as any;
             continue;
           }
         }
