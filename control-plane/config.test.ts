@@ -4,8 +4,7 @@ import { readConfig } from './config.ts'
 
 test('needs a registry and a state directory; the rest has defaults', () => {
   expect(readConfig({ WEFT_REGISTRY: 'mesh.yaml', WEFT_STATE_DIR: '/var/lib/weft' })).toEqual({
-    registryFile: 'mesh.yaml',
-    stateDir: '/var/lib/weft',
+    registry: { kind: 'file', file: 'mesh.yaml', stateDir: '/var/lib/weft' },
     listen: { host: '0.0.0.0', port: 15012 },
     metricsListen: { host: '127.0.0.1', port: 15014 },
     certificateLifetime: 86_400_000,
@@ -13,6 +12,11 @@ test('needs a registry and a state directory; the rest has defaults', () => {
     checkTokenAddress: true,
     logLevel: 'info',
   })
+})
+
+test('in Kubernetes needs no state directory', () => {
+  const { registry } = readConfig({ WEFT_REGISTRY: 'kubernetes', WEFT_POD_NAME: 'weft-control-plane-0' })
+  expect(registry).toEqual({ kind: 'kubernetes', podName: 'weft-control-plane-0' })
 })
 
 test('names every problem at once', () => {

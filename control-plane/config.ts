@@ -1,11 +1,9 @@
+import { hostname } from 'node:os'
 import { Environment, type HostPort, parseDuration } from '#runtime/env.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
 
 export interface ControlPlaneConfig {
-  /** The YAML file that holds the registry. */
-  readonly registryFile: string
-  /** Where keys, the trust bundle and tokens are kept. */
-  readonly stateDir: string
+  readonly registry: RegistryConfig
   readonly listen: HostPort
   readonly metricsListen: HostPort
   /** Milliseconds that a workload's certificate is good for. */
@@ -17,14 +15,27 @@ export interface ControlPlaneConfig {
   readonly logLevel: LogLevel
 }
 
+export type RegistryConfig =
+  | {
+      readonly kind: 'file'
+      /** The YAML file that holds the registry. */
+      readonly file: string
+      /** Where keys, the trust bundle and tokens are kept. */
+      readonly stateDir: string
+    }
+  | {
+      readonly kind: 'kubernetes'
+      /** The name of the pod that this is, which the Lease shows. */
+      readonly podName: string
+    }
+
 const day = 86_400_000
 
 /** Reads the environment. Throws EnvironmentError with every problem. */
 export function readConfig(variables: Readonly<Record<string, string | undefined>>): ControlPlaneConfig {
   const env = new Environment(variables)
   const config: ControlPlaneConfig = {
-    registryFile: env.parsed('WEFT_REGISTRY', String, 'the path of the registry file', { empty: '' }),
-    stateDir: env.parsed('WEFT_STATE_DIR', String, 'the folder for keys and tokens', { empty: '' }),
+    registry: readRegistry(env),
     listen: env.address('WEFT_LISTEN', { default: '0.0.0.0:15012' }),
     metricsListen: env.address('WEFT_METRICS_LISTEN', { default: '127.0.0.1:15014' }),
     certificateLifetime: env.parsed(
@@ -44,6 +55,17 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   }
   env.done()
   return config
+}
+
+function readRegistry(env: Environment): RegistryConfig {
+  const written = env.parsed('WEFT_REGISTRY', String, 'the path of the registry file, or kubernetes', {
+    empty: '',
+  })
+  if (written === 'kubernetes') {
+    return { kind: 'kubernetes', podName: env.string('WEFT_POD_NAME', { default: hostname() }) }
+  }
+  const stateDir = env.parsed('WEFT_STATE_DIR', String, 'the folder for keys and tokens', { empty: '' })
+  return { kind: 'file', file: written, stateDir }
 }
 
 function parseLifetime(text: string): number | undefined {

@@ -46,8 +46,7 @@ async function start(registry: string): Promise<Running> {
   }
   write(registry)
   const config: ControlPlaneConfig = {
-    registryFile: file,
-    stateDir,
+    registry: { kind: 'file', file, stateDir },
     listen: { host: '127.0.0.1', port: 0 },
     metricsListen: { host: '127.0.0.1', port: 0 },
     certificateLifetime: 3_600_000,

@@ -5,15 +5,17 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Registry as Metrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority/authority.ts'
 import { authenticate } from './authority/bearer.ts'
-import { type FileTokens, openFileTokens } from './authority/file-tokens/file-tokens.ts'
+import type { TokenVerifier } from './authority/tokens.ts'
 import type { ControlPlaneConfig } from './config.ts'
+import { openFilePlatform } from './file-platform.ts'
 import { createGrpcServer, listen, shutDown } from './grpc-server.ts'
+import { openKubernetesPlatform } from './kubernetes-platform.ts'
 import type { RegistryState } from './model/registry-state.ts'
+import type { Platform } from './platform.ts'
 import { Publisher } from './publisher.ts'
 import { DiscoveryService } from './push/discovery-service.ts'
 import { pushMetrics } from './push/metrics.ts'
 import { servingCredentials } from './serving-credentials.ts'
-import { createFileRegistry } from './watch/file/file-registry.ts'
 
 export interface RunOptions {
   readonly log: Log
@@ -49,11 +51,11 @@ export async function runControlPlane(config: ControlPlaneConfig, options: RunOp
   })
   stack.defer(() => http.close())
 
-  const registry = createFileRegistry({ file: config.registryFile, log, metrics })
-  for await (const state of registry.watch(signal)) {
+  const platform = stack.use(await openPlatform(config, { log, metrics }, signal))
+  for await (const state of platform.registry.watch(signal)) {
     if (serving) serving.take(state)
     else {
-      serving = stack.use(await serve(config, state, { log, metrics }))
+      serving = stack.use(await serve(config, state, platform, { log, metrics }))
       log.info('control plane ready', { port: serving.port, trustDomain: state.mesh.trustDomain })
       started?.({ grpc: serving.port, metrics: http.port })
     }
@@ -61,26 +63,46 @@ export async function runControlPlane(config: ControlPlaneConfig, options: RunOp
   await aborted(signal)
 }
 
-interface Serving extends AsyncDisposable {
+export interface Instruments {
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+function openPlatform(
+  config: ControlPlaneConfig,
+  { log, metrics }: Instruments,
+  signal: AbortSignal,
+): Promise<Platform> {
+  const { registry, namespace, checkTokenAddress } = config
+  const common = { checkTokenAddress, log, metrics }
+  switch (registry.kind) {
+    case 'file':
+      return openFilePlatform({ ...registry, ...common })
+    case 'kubernetes':
+      return openKubernetesPlatform({ ...registry, namespace, signal, ...common })
+  }
+}
+
+export interface Serving extends AsyncDisposable {
   readonly port: number
   take(state: RegistryState): void
 }
 
 /** Opens what needs the trust domain, publishes the first state, and listens. */
-async function serve(
+export async function serve(
   config: ControlPlaneConfig,
   first: RegistryState,
-  { log, metrics }: { readonly log: Log; readonly metrics: Metrics },
+  platform: Platform,
+  { log, metrics }: Instruments,
 ): Promise<Serving> {
-  const { stateDir, namespace, certificateLifetime: lifetime, checkTokenAddress: checkPeerAddress } = config
+  const { namespace, certificateLifetime: lifetime } = config
   const { trustDomain } = first.mesh
+  const { signers: store, tokens } = platform
+  const publishTrust = (bundle: string) => platform.publishTrust(bundle)
   await using stack = new AsyncDisposableStack()
   const authority = stack.adopt(
-    await createAuthority({ stateDir, trustDomain, namespace, lifetime, log, metrics }),
+    await createAuthority({ store, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
     (opened) => opened.close(),
-  )
-  const tokens = stack.adopt(await openFileTokens({ stateDir, log, checkPeerAddress }), (opened) =>
-    opened.close(),
   )
   const discovery = new DiscoveryService({
     authenticate: (call) => authenticate(call, tokens),
@@ -98,7 +120,7 @@ async function serve(
     (opened) => opened.close(),
   )
   const take = (state: RegistryState): Promise<void> =>
-    publisher.take(state) ? tokens.update(state) : Promise.resolve()
+    publisher.take(state) ? platform.published(state) : Promise.resolve()
   await take(first)
 
   const server = stack.adopt(createServer(discovery, authority, tokens), async (opened) => {
@@ -114,7 +136,7 @@ async function serve(
   }
 }
 
-function createServer(discovery: DiscoveryService, authority: Authority, tokens: FileTokens) {
+function createServer(discovery: DiscoveryService, authority: Authority, tokens: TokenVerifier) {
   const server = createGrpcServer()
   server.addService(DiscoveryService.definition, discovery.implementation)
   server.addService(IstioCertificateServiceService, authority.certificateService(tokens))

@@ -18,6 +18,8 @@ export async function run(env: NodeJS.ProcessEnv = process.env): Promise<number>
     await runControlPlane(config, { log, signal: lifetime.signal })
     return 0
   } catch (error) {
+    // Told to end while it waited for something at its start.
+    if (lifetime.signal.aborted) return 0
     log.error('the control plane cannot go on', { error })
     return 1
   }

@@ -1,7 +1,7 @@
 import type { Log } from '#runtime/log.ts'
 import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
 import type { Changing } from './authority/changing.ts'
-import { buildModel } from './model/build-model.ts'
+import { ModelBuilder } from './model/build-model.ts'
 import type { Model } from './model/model.ts'
 import type { RegistryState } from './model/registry-state.ts'
 import { typeUrls } from './model/type-urls.ts'
@@ -19,8 +19,10 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #metrics: PublisherMetrics
+  readonly #builder = new ModelBuilder()
   readonly #unsubscribe: () => void
   #state: RegistryState | undefined
+  #version = ''
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -40,12 +42,15 @@ export class Publisher {
       )
     }
     try {
-      const model = buildModel(state, { trustDomain, rootsPem: trustBundle.current })
+      const model = this.#builder.build(state, { trustDomain, rootsPem: trustBundle.current })
       publish(model)
       this.#state = state
       this.#metrics.published(model)
       const { version } = model
-      log.info('model published', { version, addresses: model.types.get(typeUrls.address)?.byName.size })
+      // Much of what changes in a cluster is nothing that sidecars hear of.
+      if (version !== this.#version)
+        log.info('model published', { version, addresses: model.types.get(typeUrls.address)?.byName.size })
+      this.#version = version
       return true
     } catch (error) {
       return this.#refuse('the registry makes no model', error)

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import { silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
+import { FileSigners } from './authority/file-signers.ts'
 import { Issuer } from './authority/issuer.ts'
 import { openRoot } from './authority/root.ts'
 import { controlPlaneNames, Serving } from './authority/serving.ts'
@@ -25,7 +26,7 @@ const caller = { namespace: 'shop', podName: 'a-1', podUid: 'uid-of-a-1', servic
 
 async function serve() {
   const folder = temporaryFolder()
-  const state = new StateDirectory(folder.path)
+  const state = new FileSigners(new StateDirectory(folder.path))
   const root = await openRoot(state, 'cluster.local', Date.now())
   const serving = new Serving({
     issuer: await Issuer.open(state, root, Date.now()),

@@ -1,6 +1,6 @@
 import { compilePolicies } from '#mesh/policy/compile.ts'
 import { createSnapshot, type Snapshot } from '#mesh/snapshot.ts'
-import { servicesOf, workloadsOf } from './model/workloads.ts'
+import { populationOf } from './model/workloads.ts'
 import { parseRegistry } from './watch/file/parse.ts'
 import { formatProblem } from './watch/file/problems.ts'
 
@@ -20,12 +20,12 @@ export function registrySnapshot(text: string, file: string): RegistrySnapshot {
   }
   const { state } = parsed
   const policies = compilePolicies(state.policies)
-  const workloads = workloadsOf(state, (workload) => policies.policiesFor(workload))
+  const { workloads, services } = populationOf(state, (workload) => policies.policiesFor(workload))
   return {
     snapshot: createSnapshot({
-      settings: state.mesh.settings,
+      settings: { ...state.mesh.settings, sidecarScope: 'mesh' },
       workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
-      services: new Map(servicesOf(state).map((service) => [service.key, service])),
+      services: new Map(services.map((service) => [service.key, service])),
       authorizations: policies.authorizations,
     }),
   }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority.ts'
-import { day, hour, start, type TestAuthority, testAuthority } from './testing/authority.ts'
+import { day, filesOf, hour, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { recordingLog } from './testing/recording-log.ts'
 import { temporaryFolder } from './testing/temporary-folder.ts'
 
@@ -15,7 +15,13 @@ function leafOf(authority: Authority): X509Certificate {
 }
 
 async function reopen({ stateDir, clock }: TestAuthority, trustDomain = 'cluster.local'): Promise<Authority> {
-  const options = { stateDir, trustDomain, namespace: 'weft-system', lifetime: day, now: () => clock.now }
+  const options = {
+    ...filesOf(stateDir),
+    trustDomain,
+    namespace: 'weft-system',
+    lifetime: day,
+    now: () => clock.now,
+  }
   const authority = await createAuthority({ ...options, log: recordingLog().log, metrics: createMetrics() })
   authority.close()
   return authority
@@ -86,7 +92,7 @@ describe('the next start', () => {
   })
 
   test.each([
-    ['root-key.pem', undefined, /root-key.pem is missing: put the key of root.pem back/],
+    ['root-key.pem', undefined, /root-key.pem is missing: put the key of .*root.pem back/],
     ['root-key.pem', 'what?', /root-key.pem holds no P-256 private key in PEM: put the right file back/],
     ['root.pem', 'what?', /root.pem holds no CA certificate in PEM: put the right file back/],
   ])('refuses a damaged %s and leaves it alone', async (file, text, message) => {
@@ -101,7 +107,7 @@ describe('the next start', () => {
     using mesh = await testAuthority()
     using other = await testAuthority()
     await writeFile(join(mesh.stateDir, 'root-key.pem'), await readFile(join(other.stateDir, 'root-key.pem')))
-    await expect(reopen(mesh)).rejects.toThrow('root-key.pem is not the key of root.pem')
+    await expect(reopen(mesh)).rejects.toThrow(/root-key.pem is not the key of .*root.pem/)
   })
 
   test('refuses another trust domain', async () => {
@@ -170,6 +176,11 @@ test('a state folder that cannot be written is an error that names it', async ()
   await writeFile(stateDir, '')
   await chmod(stateDir, 0o444)
   const { log } = recordingLog()
-  const options = { stateDir, trustDomain: 'cluster.local', namespace: 'weft-system', lifetime: day }
+  const options = {
+    ...filesOf(stateDir),
+    trustDomain: 'cluster.local',
+    namespace: 'weft-system',
+    lifetime: day,
+  }
   await expect(createAuthority({ ...options, log, metrics: createMetrics() })).rejects.toThrow(stateDir)
 })

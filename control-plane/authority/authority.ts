@@ -5,18 +5,22 @@ import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
 import { certificateService } from './certificate-service.ts'
 import { Changeable, type Changing } from './changing.ts'
+import { followStore } from './follow-store.ts'
 import { Issuer } from './issuer.ts'
 import { authorityMetrics } from './metrics.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Renewals } from './renewals.ts'
 import { openRoot } from './root.ts'
-import { controlPlaneNames, Serving, type ServingCertificate } from './serving.ts'
-import { StateDirectory } from './state-directory.ts'
+import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
+import type { SignerStore } from './signer-store.ts'
 import type { TokenVerifier } from './tokens.ts'
-import { publishTrustBundle, trustBundle } from './trust.ts'
+import { trustBundle } from './trust.ts'
 
 export interface AuthorityOptions {
-  readonly stateDir: string
+  /** Where root and issuer are kept. */
+  readonly store: SignerStore
+  /** Brings the trust bundle, in PEM, to where clients find it before they know anything else. */
+  readonly publishTrust: (bundle: string) => Promise<void>
   readonly trustDomain: string
   /** The control plane's own namespace. */
   readonly namespace: string
@@ -43,12 +47,11 @@ export interface Authority {
 
 /** Opens the authority, with keys that are made on first use. Rejects with AuthorityStateError. */
 export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { trustDomain, namespace, lifetime, log, now = Date.now } = options
+  const { store, trustDomain, namespace, lifetime, log, now = Date.now } = options
   const identity = spiffeId(trustDomain, namespace, 'weft-control-plane')
   if (!identity) throw new TypeError(`no identity in trust domain "${trustDomain}", namespace "${namespace}"`)
-  const state = new StateDirectory(options.stateDir)
-  const root = await openRoot(state, trustDomain, now())
-  const issuer = await Issuer.open(state, root, now())
+  const root = await openRoot(store, trustDomain, now())
+  const issuer = await Issuer.open(store, root, now())
   const serving = new Serving({
     issuer,
     identity,
@@ -57,7 +60,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     now: now(),
   })
   const bundle = new Changeable(trustBundle([root.certificate]))
-  await publishTrustBundle(state, bundle.current)
+  await options.publishTrust(bundle.current)
 
   const metrics = authorityMetrics(options.metrics)
   const observe = () => {
@@ -66,17 +69,22 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     metrics.expiry.set({ certificate: 'serving' }, serving.certificate.current.notAfter / 1_000)
   }
   observe()
+  const unfollow = followStore(store, { root, issuer, log, adopted: observe })
   const renewals = new Renewals([issuer, serving], { log, now, renewed: observe })
   const limits = { perPod: new RateLimit(podRate), perIdentity: new RateLimit(identityRate) }
   return {
     trustBundle: bundle,
     serving: serving.certificate,
     renew: async () => void (await renewals.run()),
-    close: () => renewals.close(),
+    close() {
+      unfollow()
+      renewals.close()
+    },
     certificateService: (verifier) =>
       certificateService({
         verifier,
         identityOf: (caller) => spiffeId(trustDomain, caller.namespace, caller.serviceAccount),
+        dnsNamesOf: (caller) => injectorNames(caller, namespace),
         lifetime,
         issuer: () => issuer.signer,
         roots: [root.certificate.toString()],

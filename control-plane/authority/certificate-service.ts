@@ -16,6 +16,8 @@ import type { Caller, TokenVerifier } from './tokens.ts'
 export interface CertificateServiceOptions {
   readonly verifier: TokenVerifier
   readonly identityOf: (caller: Caller) => SpiffeId | undefined
+  /** Names beside the identity that the caller may serve under. */
+  readonly dnsNamesOf: (caller: Caller) => readonly string[]
   /** Milliseconds: what a caller gets that asks for nothing, and the most that one gets. */
   readonly lifetime: number
   readonly issuer: () => Signer
@@ -73,7 +75,13 @@ async function decide(
   if (lifetime === undefined) return { ...badValidity, detail: `${request.validityDuration} seconds`, caller }
   try {
     const issued = issue(
-      { identity, publicKey: csr.publicKey, lifetime, now: options.now() },
+      {
+        identity,
+        publicKey: csr.publicKey,
+        lifetime,
+        now: options.now(),
+        dnsNames: options.dnsNamesOf(caller),
+      },
       options.issuer(),
     )
     return { kind: 'issued', issued, caller, identity }

@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { Signer } from './certificate.ts'
+import { FileSigners } from './file-signers.ts'
 import { type Issued, issue } from './issue.ts'
 import { Issuer } from './issuer.ts'
 import { createKey } from './keys.ts'
@@ -21,7 +22,7 @@ let root: Signer
 let issuer: Issuer
 
 beforeAll(async () => {
-  const state = new StateDirectory(folder.path)
+  const state = new FileSigners(new StateDirectory(folder.path))
   root = await openRoot(state, 'cluster.local', start)
   issuer = await Issuer.open(state, root, start)
 })
@@ -81,7 +82,7 @@ describe.runIf(hasOpenssl)('openssl', () => {
 
   test('refuses it under another root', async () => {
     using other = temporaryFolder()
-    const stranger = await openRoot(new StateDirectory(other.path), 'cluster.local', start)
+    const stranger = await openRoot(new FileSigners(new StateDirectory(other.path)), 'cluster.local', start)
     const files = {
       root: pem(stranger.certificate),
       issuer: pem(issuer.signer.certificate),
@@ -129,7 +130,7 @@ describe.runIf(hasOpenssl)('openssl', () => {
 test('two leaves speak TLS 1.3 with each other, each proving its identity', async () => {
   const now = Date.now()
   using live = temporaryFolder()
-  const state = new StateDirectory(live.path)
+  const state = new FileSigners(new StateDirectory(live.path))
   const liveRoot = await openRoot(state, 'cluster.local', now)
   const liveIssuer = await Issuer.open(state, liveRoot, now)
   const credentials = (identity: typeof frontend) => {

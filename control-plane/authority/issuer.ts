@@ -2,62 +2,77 @@ import { createPublicKey } from 'node:crypto'
 import { keyIdentifier, name, type Signer, signCertificate, subjectOf } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
 import { backdating } from './issue.ts'
-import { createKey, parseKey, writeKey } from './keys.ts'
+import { createKey, parseKey } from './keys.ts'
 import type { Renewable } from './renewals.ts'
 import { parseCertificate } from './root.ts'
-import type { StateDirectory } from './state-directory.ts'
+import type { SignerStore, StoredSigner } from './signer-store.ts'
 
-const certificateFile = 'issuer.pem'
-const keyFile = 'issuer-key.pem'
 /** One year in milliseconds. */
 const issuerLifetime = 365 * 24 * 3_600_000
 
 /** The intermediate that signs workloads' certificates, so that the root's key is used once a year. */
 export class Issuer implements Renewable {
   readonly label = 'issuer'
-  readonly #state: StateDirectory
+  readonly #store: SignerStore
   readonly #root: Signer
   #signer: Signer
 
-  private constructor(state: StateDirectory, root: Signer, signer: Signer) {
-    this.#state = state
+  private constructor(store: SignerStore, root: Signer, signer: Signer) {
+    this.#store = store
     this.#root = root
     this.#signer = signer
   }
 
   /** The stored issuer when it is still good, else a new one. */
-  static async open(state: StateDirectory, root: Signer, now: number): Promise<Issuer> {
-    const stored = await readSigner(state, root)
-    if (stored && renewalOf(stored) > now) return new Issuer(state, root, stored)
-    return new Issuer(state, root, await createIssuer(state, root, now))
+  static async open(store: SignerStore, root: Signer, now: number): Promise<Issuer> {
+    for (;;) {
+      const stored = signerOf(await store.read('issuer'), root)
+      if (stored && isGood(stored, store, now)) return new Issuer(store, root, stored)
+      const signer = createIssuer(root, now)
+      if (await store.write('issuer', signer)) return new Issuer(store, root, signer)
+    }
   }
 
   get signer(): Signer {
     return this.#signer
   }
 
-  /** When `renew` is due, in milliseconds since 1970: two thirds through its life, months before its end. */
+  /**
+   * When `renew` is due, in milliseconds since 1970: two thirds through its life, months before its end. Never where
+   * another process renews it.
+   */
   get renewAt(): number {
-    return renewalOf(this.#signer)
+    return this.#store.writing ? renewalOf(this.#signer) : Number.POSITIVE_INFINITY
   }
 
   /** Replaces the issuer; certificates of the former one stay good, their chains carry it. */
   async renew(now: number): Promise<void> {
-    this.#signer = await createIssuer(this.#state, this.#root, now)
+    const signer = createIssuer(this.#root, now)
+    if (await this.#store.write('issuer', signer)) this.#signer = signer
+  }
+
+  /** Takes what another process wrote. False when that is no issuer of this root: the one in use stays. */
+  async adopt(): Promise<boolean> {
+    const stored = signerOf(await this.#store.read('issuer'), this.#root)
+    if (stored) this.#signer = stored
+    return stored !== undefined
   }
 }
 
+/** Whoever does not write must do with what is there until it ends. */
+function isGood(stored: Signer, store: SignerStore, now: number): boolean {
+  return (store.writing ? renewalOf(stored) : stored.certificate.validToDate.getTime()) > now
+}
+
 /** Any doubt about the stored issuer is answered by a new one, which costs nothing: peers know only the root. */
-async function readSigner(state: StateDirectory, root: Signer): Promise<Signer | undefined> {
-  const pem = await state.read(certificateFile)
-  const keyPem = await state.read(keyFile)
-  const privateKey = keyPem === undefined ? undefined : parseKey(keyPem)
-  const certificate = pem === undefined ? undefined : parseCertificate(pem)
+function signerOf(stored: StoredSigner, root: Signer): Signer | undefined {
+  const privateKey = stored.privateKey === undefined ? undefined : parseKey(stored.privateKey)
+  const certificate = stored.certificate === undefined ? undefined : parseCertificate(stored.certificate)
   if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
   return certificate.verify(root.certificate.publicKey) ? { certificate, privateKey } : undefined
 }
 
-async function createIssuer(state: StateDirectory, root: Signer, now: number): Promise<Signer> {
+function createIssuer(root: Signer, now: number): Signer {
   const privateKey = createKey()
   const publicKey = createPublicKey(privateKey)
   const id = keyIdentifier(publicKey).toString('hex').slice(0, 8)
@@ -73,8 +88,6 @@ async function createIssuer(state: StateDirectory, root: Signer, now: number): P
     },
     root.privateKey,
   )
-  await writeKey(state, keyFile, privateKey)
-  await state.write(certificateFile, certificate.toString(), 0o644)
   return { certificate, privateKey }
 }
 

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import type { StateDirectory } from './state-directory.ts'
 
-/** What is wrong with a file of the state directory, and what to do about it. Nothing is overwritten. */
+/** What is wrong with what the authority had kept, and what to do about it. Nothing is overwritten. */
 export class AuthorityStateError extends Error {
   override readonly name = 'AuthorityStateError'
 }
@@ -22,7 +22,12 @@ export async function readKey(state: StateDirectory, file: string): Promise<KeyO
 }
 
 export async function writeKey(state: StateDirectory, file: string, key: KeyObject): Promise<void> {
-  await state.write(file, key.export({ type: 'pkcs8', format: 'pem' }) as string, 0o600)
+  await state.write(file, exportKey(key), 0o600)
+}
+
+/** PKCS #8 in PEM. */
+export function exportKey(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string
 }
 
 /** The P-256 private key that a PEM text holds; undefined when it holds none. */

@@ -2,28 +2,37 @@ import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { keyIdentifier, name, type Signer, signCertificate } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
 import { backdating } from './issue.ts'
-import { AuthorityStateError, createKey, readKey, writeKey } from './keys.ts'
-import type { StateDirectory } from './state-directory.ts'
+import { AuthorityStateError, createKey, parseKey } from './keys.ts'
+import type { SignerStore, StoredSigner } from './signer-store.ts'
 
-export const rootCertificateFile = 'root.pem'
-const keyFile = 'root-key.pem'
 /** Ten years in milliseconds. */
 const rootLifetime = 3_652 * 24 * 3_600_000
 
 /**
- * The root that every identity of the mesh hangs from, made on first use. Rejects with AuthorityStateError when the
- * files do not fit each other or the trust domain: a root is never replaced behind its owner's back.
+ * The root that every identity of the mesh hangs from, made on first use. Rejects with AuthorityStateError when its
+ * parts do not fit each other or the trust domain: a root is never replaced behind its owner's back.
  */
-export async function openRoot(state: StateDirectory, trustDomain: string, now: number): Promise<Signer> {
-  const stored = await state.read(rootCertificateFile)
-  const storedKey = await readKey(state, keyFile)
-  if (stored !== undefined) return check(stored, storedKey, trustDomain, now, state.path)
-  const privateKey = storedKey ?? createKey()
-  // The key first: a key without certificate is completed at the next start, the reverse could not be.
-  if (!storedKey) await writeKey(state, keyFile, privateKey)
-  const certificate = selfSign(privateKey, trustDomain, now)
-  await state.write(rootCertificateFile, certificate.toString(), 0o644)
-  return { certificate, privateKey }
+export async function openRoot(store: SignerStore, trustDomain: string, now: number): Promise<Signer> {
+  for (;;) {
+    const stored = await store.read('root')
+    const storedKey = keyOf(stored, store)
+    if (stored.certificate !== undefined)
+      return check(stored.certificate, storedKey, { trustDomain, now, store })
+    // A key without certificate is what a crash between the two leaves behind.
+    const privateKey = storedKey ?? createKey()
+    const root = { certificate: selfSign(privateKey, trustDomain, now), privateKey }
+    if (await store.write('root', root)) return root
+  }
+}
+
+function keyOf({ privateKey }: StoredSigner, store: SignerStore): KeyObject | undefined {
+  if (privateKey === undefined) return undefined
+  const key = parseKey(privateKey)
+  if (key) return key
+  throw new AuthorityStateError(
+    `${store.places('root').privateKey} holds no P-256 private key in PEM: put the right file back, or remove it to ` +
+      'have a new one made',
+  )
 }
 
 function selfSign(privateKey: KeyObject, trustDomain: string, now: number): X509Certificate {
@@ -43,30 +52,39 @@ function selfSign(privateKey: KeyObject, trustDomain: string, now: number): X509
   )
 }
 
-function check(pem: string, key: KeyObject | undefined, domain: string, now: number, folder: string): Signer {
-  const file = `${folder}/${rootCertificateFile}`
+interface Expected {
+  readonly trustDomain: string
+  readonly now: number
+  readonly store: SignerStore
+}
+
+function check(pem: string, key: KeyObject | undefined, { trustDomain, now, store }: Expected): Signer {
+  const places = store.places('root')
   const certificate = parseCertificate(pem)
   if (!certificate?.ca)
-    throw new AuthorityStateError(`${file} holds no CA certificate in PEM: put the right file back`)
+    throw new AuthorityStateError(
+      `${places.certificate} holds no CA certificate in PEM: put the right file back`,
+    )
   if (!key) {
     throw new AuthorityStateError(
-      `${folder}/${keyFile} is missing: put the key of ${rootCertificateFile} back`,
+      `${places.privateKey} is missing: put the key of ${places.certificate} back`,
     )
   }
   if (!certificate.checkPrivateKey(key)) {
     throw new AuthorityStateError(
-      `${folder}/${keyFile} is not the key of ${rootCertificateFile}: put its key back`,
+      `${places.privateKey} is not the key of ${places.certificate}: put its key back`,
     )
   }
-  if (certificate.subjectAltName !== `URI:spiffe://${domain}`) {
+  if (certificate.subjectAltName !== `URI:spiffe://${trustDomain}`) {
     throw new AuthorityStateError(
-      `${file} is the root of ${certificate.subjectAltName?.replace('URI:', '') ?? 'no trust domain'}, the mesh is ` +
-        `spiffe://${domain}: write the first trust domain again, or use another state directory`,
+      `${places.certificate} is the root of ${certificate.subjectAltName?.replace('URI:', '') ?? 'no trust domain'}, ` +
+        `the mesh is spiffe://${trustDomain}: write the first trust domain again, or remove the root and its key to ` +
+        'have new ones made',
     )
   }
   if (certificate.validToDate.getTime() <= now) {
     throw new AuthorityStateError(
-      `${file} ended at ${certificate.validTo}: use another state directory for a new root`,
+      `${places.certificate} ended at ${certificate.validTo}: remove the root and its key to have new ones made`,
     )
   }
   return { certificate, privateKey: key }

@@ -57,6 +57,15 @@ export function controlPlaneNames(namespace: string): readonly string[] {
   return [`weft-control-plane.${namespace}.svc`, `weft-control-plane.${namespace}.svc.cluster.local`]
 }
 
+/** The DNS names of a caller that serves the API server: the injector's own, for its service account alone. */
+export function injectorNames(
+  caller: { readonly namespace: string; readonly serviceAccount: string },
+  namespace: string,
+): readonly string[] {
+  if (caller.namespace !== namespace || caller.serviceAccount !== 'weft-injector') return []
+  return [`weft-injector.${namespace}.svc`, `weft-injector.${namespace}.svc.cluster.local`]
+}
+
 function create(options: Omit<ServingOptions, 'now'>, now: number): ServingCertificate {
   const { issuer, identity, dnsNames, lifetime } = options
   const privateKey = createKey()

@@ -8,7 +8,7 @@ export interface Caller {
   readonly serviceAccount: string
 }
 
-/** Judges bearer tokens: by the file registry's own key now, by Kubernetes' TokenReview later. */
+/** Judges bearer tokens: by the file registry's own key, or by Kubernetes' TokenReview. */
 export interface TokenVerifier {
   /**
    * Resolves to the caller that the token proves. `peerAddress` is the connection's, undefined when unknown.
@@ -23,6 +23,8 @@ export type TokenRefusal =
   | 'expired'
   | 'foreign_audience'
   | 'foreign_issuer'
+  /** Kubernetes does not accept it, and says no more than that. */
+  | 'not_authenticated'
   | 'pod_gone'
   | 'pod_replaced'
   | 'other_service_account'

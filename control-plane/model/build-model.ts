@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto'
 import { compilePolicies } from '#mesh/policy/compile.ts'
-import type { NetworkAddress, Workload } from '#mesh/workload.ts'
-import { Resource as WireResource } from '#proto/envoy/service/discovery/v3/discovery.ts'
+import type { Service, Workload } from '#mesh/workload.ts'
 import {
   encodeService,
   encodeSettings,
@@ -10,77 +8,83 @@ import {
   type TrustBundle,
 } from './encode.ts'
 import { encodeAuthorization } from './encode-authorization.ts'
-import { type Model, type Pod, podKey, type Resource, type ResourceSet } from './model.ts'
+import { hash } from './hash.ts'
+import { type Model, type Pod, podKey } from './model.ts'
+import { addressAlias, workloadUid } from './names.ts'
 import type { RegistryState } from './registry-state.ts'
+import { type Draft, type MadeResources, resourceSet } from './resource-set.ts'
 import { publishedTypes, type TypeUrl, typeUrls } from './type-urls.ts'
-import { servicesOf, workloadsOf, workloadUid } from './workloads.ts'
+import { populationOf } from './workloads.ts'
 
 /** Everything that the control plane publishes, encoded once. Pure: equal inputs give equal versions. */
 export function buildModel(state: RegistryState, bundle: TrustBundle): Model {
-  const policies = compilePolicies(state.policies)
-  const workloads = workloadsOf(state, (workload) => policies.policiesFor(workload))
-  const { settings } = state.mesh
-  const drafts: Record<TypeUrl, readonly Draft[]> = {
-    [typeUrls.settings]: [{ name: 'mesh', content: encodeSettings(settings) }],
-    [typeUrls.secret]: [{ name: bundle.trustDomain, content: encodeTrustBundle(bundle) }],
-    [typeUrls.authorization]: [...policies.authorizations.values()].map((authorization) => ({
-      name: authorization.key,
-      namespace: authorization.namespace,
-      content: encodeAuthorization(authorization),
-    })),
-    [typeUrls.address]: [
-      ...workloads.toSorted(hostNetworkLast).map(workloadDraft),
-      ...servicesOf(state).map((service) => ({
-        name: service.key,
-        namespace: service.namespace,
-        aliases: service.addresses.map(addressAlias),
-        content: encodeService(service),
-      })),
-    ],
+  return new ModelBuilder().build(state, bundle)
+}
+
+/** Builds one model after the other, each as `buildModel` does; what did not change since the last one is shared with it. */
+export class ModelBuilder {
+  #made: ReadonlyMap<TypeUrl, MadeResources> = new Map()
+
+  build(state: RegistryState, bundle: TrustBundle): Model {
+    const policies = compilePolicies(state.policies)
+    const { workloads, services } = populationOf(state, (workload) => policies.policiesFor(workload))
+    const { sidecarScope } = state.mesh
+    const drafts: Record<TypeUrl, readonly Draft[]> = {
+      [typeUrls.settings]: [
+        draft({ name: 'mesh', value: { ...state.mesh.settings, sidecarScope }, encode: encodeSettings }),
+      ],
+      [typeUrls.secret]: [draft({ name: bundle.trustDomain, value: bundle, encode: encodeTrustBundle })],
+      [typeUrls.authorization]: [...policies.authorizations.values()].map((value) =>
+        draft({ name: value.key, namespace: value.namespace, value, encode: encodeAuthorization }),
+      ),
+      [typeUrls.address]: addressDrafts(workloads, services),
+    }
+    const results = publishedTypes.map((type) => {
+      return [type, resourceSet(type, drafts[type], this.#made.get(type))] as const
+    })
+    this.#made = new Map(results.map(([type, { made }]) => [type, made]))
+    const types = new Map(results.map(([type, { set }]) => [type, set]))
+    const pods = podsOf(state, workloads)
+    return { version: modelVersion(types, pods, sidecarScope), sidecarScope, types, pods }
   }
-  const types = new Map(publishedTypes.map((type) => [type, resourceSet(type, drafts[type])]))
-  const pods = podsOf(state, workloads)
-  const { sidecarScope } = state.mesh
-  return { version: modelVersion(types, pods, sidecarScope), sidecarScope, types, pods }
 }
 
-interface Draft {
-  readonly name: string
-  readonly namespace?: string
-  readonly aliases?: readonly string[]
-  /** The encoded body. */
-  readonly content: Uint8Array
+/** Checks that `encode` takes the value, which a list of drafts of all kinds no longer tells. */
+function draft<Value>(one: Draft<Value>): Draft {
+  return one as Draft
 }
 
-function workloadDraft(workload: Workload): Draft {
-  const { uid, namespace, network } = workload
-  const aliases = workload.addresses.map((ip) => addressAlias({ network, ip }))
-  return { name: uid, namespace, aliases, content: encodeWorkload(workload) }
+function addressDrafts(workloads: readonly Workload[], services: readonly Service[]): Draft[] {
+  const byKey = new Map(services.map((service) => [service.key, service]))
+  return [
+    ...workloads.toSorted(hostNetworkLast).map((workload) => workloadDraft(workload, byKey)),
+    ...services.map((value) =>
+      draft({
+        name: value.key,
+        namespace: value.namespace,
+        aliases: value.addresses.map(addressAlias),
+        value,
+        encode: encodeService,
+      }),
+    ),
+  ]
+}
+
+function workloadDraft(value: Workload, services: ReadonlyMap<string, Service>): Draft {
+  const { uid, namespace, network } = value
+  return draft({
+    name: uid,
+    namespace,
+    aliases: value.addresses.map((ip) => addressAlias({ network, ip })),
+    services: [...value.services.keys()].flatMap((key) => services.get(key) ?? []),
+    value,
+    encode: encodeWorkload,
+  })
 }
 
 /** Pods of the host's network share the node's address, so any other owner of it comes first. */
 function hostNetworkLast(a: Workload, b: Workload): number {
   return Number(a.hostNetwork) - Number(b.hostNetwork) || (a.uid < b.uid ? -1 : 1)
-}
-
-/** The name by which a client asks for whoever has an address. */
-export function addressAlias({ network, ip }: NetworkAddress): string {
-  return `${network}/${ip}`
-}
-
-function resourceSet(type: TypeUrl, drafts: readonly Draft[]): ResourceSet {
-  const byName = new Map<string, Resource>()
-  const byAlias = new Map<string, Resource>()
-  for (const { name, namespace, aliases = [], content } of drafts) {
-    const own = aliases.filter((alias) => !byAlias.has(alias))
-    const version = hash([content, own.join('\n')])
-    const body = { typeUrl: type, value: content }
-    const encoded = WireResource.encode({ version, resource: body, name, aliases: own }).finish()
-    const resource = { name, aliases: own, version, namespace, encoded }
-    byName.set(name, resource)
-    for (const alias of own) byAlias.set(alias, resource)
-  }
-  return { byName, byAlias }
 }
 
 function podsOf(state: RegistryState, workloads: readonly Workload[]): Map<string, Pod> {
@@ -101,12 +105,6 @@ function modelVersion(types: Model['types'], pods: Model['pods'], scope: string)
     [...byName.values()].map(({ name, version }) => `${name} ${version}`).sort(),
   )
   const callers = [...pods].map(([key, { podUid, serviceAccount }]) => `${key} ${podUid} ${serviceAccount}`)
-  return hash([scope, ...resources, ...callers.sort()])
-}
-
-/** 96 bits of SHA-256, in base64url. */
-function hash(parts: readonly (string | Uint8Array)[]): string {
-  const digest = createHash('sha256')
-  for (const part of parts) digest.update(part).update('\0')
-  return digest.digest('base64url').slice(0, 16)
+  // One string, since a hash takes long to be told thousands of short ones.
+  return hash([[scope, ...resources, ...callers.sort()].join('\0')])
 }

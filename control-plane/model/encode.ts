@@ -1,13 +1,16 @@
 import { ipToBytes } from '#mesh/address.ts'
 import type { MeshSettings } from '#mesh/settings.ts'
-import type { Service, Workload } from '#mesh/workload.ts'
+import type { PortMapping, Service, Workload } from '#mesh/workload.ts'
 import { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret.ts'
 import {
   Address,
   AppProtocol,
+  type Extension,
   IPFamilies,
+  type LoadBalancing,
   LoadBalancing_HealthPolicy,
   LoadBalancing_Mode,
+  LoadBalancing_Scope,
   NetworkMode,
   type PortList,
   TunnelProtocol,
@@ -16,7 +19,8 @@ import {
   WorkloadStatus,
   WorkloadType,
 } from '#proto/istio/workload/workload.ts'
-import { Egress, MeshSettings as WireSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
+import { ServiceExtension } from '#proto/weft/mesh/v1alpha1/service.ts'
+import { Egress, SidecarScope, MeshSettings as WireSettings } from '#proto/weft/mesh/v1alpha1/settings.ts'
 
 /** The roots that clients trust, as the authority has them now. */
 export interface TrustBundle {
@@ -41,6 +45,7 @@ export function encodeSettings(settings: MeshSettings): Uint8Array {
     networks: settings.networks.map(({ bytes, length }) => ({ address: bytes, length })),
     egress: settings.egress === 'passthrough' ? Egress.PASSTHROUGH : Egress.REGISTRY_ONLY,
     rejectPlaintextFromMesh: settings.rejectPlaintextFromMesh,
+    sidecarScope: settings.sidecarScope === 'mesh' ? SidecarScope.MESH : SidecarScope.NAMESPACE,
   }).finish()
 }
 
@@ -92,21 +97,52 @@ function wireService(service: Service): WireService {
     })),
     ports: portList(service.ports).ports,
     subjectAltNames: [],
-    loadBalancing: service.publishNotReady ? everyEndpoint : undefined,
+    loadBalancing: loadBalancing(service),
     ipFamilies: IPFamilies.AUTOMATIC,
+    extensions: extensions(service),
     canonical: true,
   }
 }
 
-function portList(ports: Service['ports']): PortList {
+function portList(ports: readonly PortMapping[]): PortList {
   return { ports: ports.map((mapping) => ({ ...mapping, appProtocol: AppProtocol.UNKNOWN })) }
 }
 
-const everyEndpoint = {
-  routingPreference: [],
-  mode: LoadBalancing_Mode.UNSPECIFIED_MODE,
-  healthPolicy: LoadBalancing_HealthPolicy.ALLOW_ALL,
+function loadBalancing({ publishNotReady, preference }: Service): LoadBalancing | undefined {
+  if (!publishNotReady && preference.mode === 'any') return undefined
+  return {
+    routingPreference: preference.scopes.map((scope) => localityScopes[scope]),
+    mode: balancingModes[preference.mode],
+    healthPolicy: publishNotReady
+      ? LoadBalancing_HealthPolicy.ALLOW_ALL
+      : LoadBalancing_HealthPolicy.ONLY_HEALTHY,
+  }
 }
+
+/** What the ambient types have no field for. */
+function extensions({ affinity, preference }: Service): Extension[] {
+  const clientIpAffinitySeconds = affinity.kind === 'client-ip' ? affinity.seconds : 0
+  if (clientIpAffinitySeconds === 0 && preference.zoneHints.size === 0) return []
+  const zoneHints = new Map([...preference.zoneHints].map(([uid, names]) => [uid, { names: [...names] }]))
+  const value = ServiceExtension.encode({ clientIpAffinitySeconds, zoneHints }).finish()
+  const typeUrl = `type.googleapis.com/${ServiceExtension.$type}`
+  return [{ name: 'weft.dev/service', config: { typeUrl, value } }]
+}
+
+const balancingModes = {
+  any: LoadBalancing_Mode.UNSPECIFIED_MODE,
+  failover: LoadBalancing_Mode.FAILOVER,
+  strict: LoadBalancing_Mode.STRICT,
+} as const
+
+const localityScopes = {
+  region: LoadBalancing_Scope.REGION,
+  zone: LoadBalancing_Scope.ZONE,
+  subzone: LoadBalancing_Scope.SUBZONE,
+  node: LoadBalancing_Scope.NODE,
+  cluster: LoadBalancing_Scope.CLUSTER,
+  network: LoadBalancing_Scope.NETWORK,
+} as const
 
 const workloadTypes = {
   deployment: WorkloadType.DEPLOYMENT,

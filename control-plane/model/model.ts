@@ -1,4 +1,4 @@
-import type { SidecarScope } from './registry-state.ts'
+import type { SidecarScope } from '#mesh/settings.ts'
 import type { TypeUrl } from './type-urls.ts'
 
 /** The mesh at one moment, encoded: every subscriber shares it, none changes it. */
@@ -15,6 +15,8 @@ export interface ResourceSet {
   readonly byName: ReadonlyMap<string, Resource>
   /** Each alias belongs to one resource. */
   readonly byAlias: ReadonlyMap<string, Resource>
+  /** The endpoints of a service, by its name. */
+  readonly endpoints: ReadonlyMap<string, readonly Resource[]>
 }
 
 export interface Resource {
@@ -22,8 +24,10 @@ export interface Resource {
   readonly aliases: readonly string[]
   /** A hash of the content: equal content has an equal version, whichever process made it. */
   readonly version: string
-  /** The namespace that it belongs to; undefined when it belongs to the mesh. */
-  readonly namespace: string | undefined
+  /** The namespaces that it belongs to: its own, and those of the services that it is an endpoint of. */
+  readonly namespaces: ReadonlySet<string>
+  /** Names and aliases of the services that it is an endpoint of: whoever asks for one needs its endpoints too. */
+  readonly serves: readonly string[]
   /** An encoded `envoy.service.discovery.v3.Resource`, ready to be copied into a response. */
   readonly encoded: Uint8Array
 }

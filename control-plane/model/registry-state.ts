@@ -1,7 +1,9 @@
 import type { IpAddress } from '#mesh/address.ts'
 import type { Labels, PolicyDocument } from '#mesh/policy/documents.ts'
-import type { MeshSettings } from '#mesh/settings.ts'
-import type { Locality, NetworkAddress, Workload } from '#mesh/workload.ts'
+import type { MeshSettings, SidecarScope } from '#mesh/settings.ts'
+import type { Locality, NetworkAddress, SessionAffinity, Workload } from '#mesh/workload.ts'
+
+export type { SessionAffinity } from '#mesh/workload.ts'
 
 /** Everything that a registry says about the mesh, parsed: what the model is built from. */
 export interface RegistryState {
@@ -12,13 +14,10 @@ export interface RegistryState {
 }
 
 export interface RegistryMesh {
-  readonly settings: MeshSettings
+  readonly settings: Omit<MeshSettings, 'sidecarScope'>
   readonly trustDomain: string
   readonly sidecarScope: SidecarScope
 }
-
-/** What a sidecar is sent unasked: every address, or those of its own namespace. */
-export type SidecarScope = 'mesh' | 'namespace'
 
 /** One pod. `namespace/name` is unique in a state, and so is each address. */
 export interface RegistryWorkload {
@@ -37,6 +36,8 @@ export interface RegistryWorkload {
   readonly node: string
   readonly locality: Locality
   readonly owner: Workload['owner']
+  /** Named TCP ports, which a service's `targetPort` may mean; the first of a name counts. */
+  readonly ports: ReadonlyMap<string, number>
 }
 
 /** `namespace/name` is unique in a state, and no virtual address belongs to two services. */
@@ -47,10 +48,39 @@ export interface RegistryService {
   readonly hostname: string
   /** Virtual addresses; empty for a headless service. */
   readonly addresses: readonly NetworkAddress[]
+  /**
+   * Addresses of load balancers in front of it, which lead to it too. A pod, a node or a virtual address of any
+   * service comes before them; no two services have the same one.
+   */
+  readonly ingressAddresses: readonly NetworkAddress[]
   /** Labels that a workload of the same namespace must carry to be an endpoint; empty selects none. */
   readonly selector: Labels
+  /** Undefined: the workloads that `selector` chooses, as ready as they are. Else these and no other. */
+  readonly endpoints: readonly RegistryEndpoint[] | undefined
   readonly publishNotReadyAddresses: boolean
+  /** `local` leads to endpoints on the client's own node or nowhere. */
+  readonly internalTrafficPolicy: 'cluster' | 'local'
+  /** Which endpoints are preferred while any of them is ready; `prefer-node` falls back to the zone first. */
+  readonly trafficDistribution: 'any' | 'prefer-zone' | 'prefer-node'
+  readonly sessionAffinity: SessionAffinity
+  /** TCP only: a port of the same number on UDP is none of the mesh's business. */
   readonly ports: readonly RegistryServicePort[]
+}
+
+/**
+ * An endpoint that the service names by address. Where a workload of the state has the address, it is that workload;
+ * else it becomes a workload of its own, dialled in plaintext.
+ */
+export interface RegistryEndpoint {
+  readonly address: IpAddress
+  readonly ready: boolean
+  /** Empty when unknown, as is `zone`. */
+  readonly node: string
+  readonly zone: string
+  /** Zones that it is meant to serve; empty when nobody said, which ends the preference for the whole service. */
+  readonly hints: readonly string[]
+  /** The number that it listens on, by the name of the Service's port; without an entry it does not serve the port. */
+  readonly ports: ReadonlyMap<string, number>
 }
 
 export interface RegistryServicePort {
@@ -58,6 +88,6 @@ export interface RegistryServicePort {
   readonly name: string
   /** 1 to 65535. */
   readonly port: number
-  /** 1 to 65535. */
-  readonly targetPort: number
+  /** 1 to 65535, or the name that each workload gives the number of; of no account beside named endpoints. */
+  readonly targetPort: number | string
 }

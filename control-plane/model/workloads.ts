@@ -1,81 +1,118 @@
-import type { Labels } from '#mesh/policy/documents.ts'
 import { type SpiffeId, spiffeId } from '#mesh/spiffe-id.ts'
-import type { PortMapping, Service, ServiceKey, Workload } from '#mesh/workload.ts'
+import type { Service, Workload } from '#mesh/workload.ts'
+import { type Endpoints, joinEndpoints, type OutsideEndpoint } from './endpoints.ts'
+import { addressAlias, onlyCluster, outsideUid, serviceKey, workloadUid } from './names.ts'
+import { preferenceOf } from './preference.ts'
 import type { RegistryService, RegistryState, RegistryWorkload } from './registry-state.ts'
 
-/** The registry's pods as workloads, each with the services that select it and the policies that hold on it. */
-export function workloadsOf(
+/** The mesh's workloads and services, as everybody who may see all of them does. */
+export interface Population {
+  readonly workloads: readonly Workload[]
+  readonly services: readonly Service[]
+}
+
+/**
+ * The registry's pods as workloads, each with the services that it is an endpoint of and the policies that hold on
+ * it; the addresses that services name besides them; and the services.
+ */
+export function populationOf(
   state: RegistryState,
   policiesFor: (workload: RegistryWorkload) => readonly string[],
-): Workload[] {
-  // In the order of their keys, so that a registry that is merely rearranged makes the same content.
-  const sorted = state.services.toSorted((a, b) => (serviceKey(a) < serviceKey(b) ? -1 : 1))
-  const services = Map.groupBy(sorted, ({ namespace }) => namespace)
-  return state.workloads.map((workload) => ({
-    uid: workloadUid(workload),
-    name: workload.name,
-    namespace: workload.namespace,
-    clusterId: workload.clusterId,
-    network: state.mesh.settings.network,
-    identity: identityOf(state.mesh.trustDomain, workload),
-    addresses: workload.addresses,
-    tunnel: workload.meshed ? 'hbone' : 'none',
-    hostNetwork: workload.hostNetwork,
-    health: workload.ready ? 'healthy' : 'unhealthy',
-    node: workload.node,
-    locality: workload.locality,
-    owner: workload.owner,
-    canonicalName: canonicalName(workload),
-    canonicalRevision: workload.labels['app.kubernetes.io/version'] ?? 'latest',
-    services: endpointOf(workload, services.get(workload.namespace) ?? []),
-    authorizationPolicies: policiesFor(workload),
-  }))
+): Population {
+  const endpoints = joinEndpoints(state)
+  const pods = state.workloads.map((pod) => podWorkload(state, pod, endpoints, policiesFor(pod)))
+  const outside = endpoints.outside.map((endpoint) => outsideWorkload(state, endpoint))
+  return { workloads: [...pods, ...outside], services: servicesOf(state, endpoints) }
 }
 
-export function servicesOf(state: RegistryState): Service[] {
-  return state.services.map((service) => ({
-    key: serviceKey(service),
-    name: service.name,
-    namespace: service.namespace,
-    hostname: service.hostname,
-    addresses: service.addresses,
-    ports: portMappings(service),
-    publishNotReady: service.publishNotReadyAddresses,
-  }))
+function podWorkload(
+  { mesh }: RegistryState,
+  pod: RegistryWorkload,
+  endpoints: Endpoints,
+  authorizationPolicies: readonly string[],
+): Workload {
+  return {
+    uid: workloadUid(pod),
+    name: pod.name,
+    namespace: pod.namespace,
+    clusterId: pod.clusterId,
+    network: mesh.settings.network,
+    identity: identityOf(mesh.trustDomain, pod),
+    addresses: pod.addresses,
+    tunnel: pod.meshed ? 'hbone' : 'none',
+    hostNetwork: pod.hostNetwork,
+    health: pod.ready ? 'healthy' : 'unhealthy',
+    node: pod.node,
+    locality: pod.locality,
+    owner: pod.owner,
+    canonicalName: canonicalName(pod),
+    canonicalRevision: pod.labels['app.kubernetes.io/version'] ?? 'latest',
+    services: endpoints.servicesOf(pod),
+    authorizationPolicies,
+  }
 }
 
-/** `<cluster>/<group>/<kind>/<namespace>/<name>`, with a pod's empty group. */
-export function workloadUid({ clusterId, namespace, name }: RegistryWorkload): string {
-  return `${clusterId}//Pod/${namespace}/${name}`
+function outsideWorkload({ mesh }: RegistryState, endpoint: OutsideEndpoint): Workload {
+  const { namespace, address, ready, node, zone, services } = endpoint
+  return {
+    uid: outsideUid(namespace, address),
+    name: address,
+    namespace,
+    clusterId: onlyCluster,
+    network: mesh.settings.network,
+    // It has none; the field cannot be left out, and nothing without a tunnel is asked to prove it.
+    identity: identityOf(mesh.trustDomain, { namespace, name: address, serviceAccount: 'default' }),
+    addresses: [address],
+    tunnel: 'none',
+    hostNetwork: false,
+    health: ready ? 'healthy' : 'unhealthy',
+    node,
+    locality: { region: '', zone, subzone: '' },
+    owner: { type: 'pod', name: address },
+    canonicalName: address,
+    canonicalRevision: 'latest',
+    services,
+    authorizationPolicies: [],
+  }
 }
 
-function serviceKey({ namespace, hostname }: RegistryService): ServiceKey {
-  return `${namespace}/${hostname}`
+function servicesOf(state: RegistryState, endpoints: Endpoints): Service[] {
+  const taken = takenAddresses(state)
+  return state.services.map((service) => {
+    const ingress = service.ingressAddresses.filter((address) => !taken.has(addressAlias(address)))
+    return {
+      key: serviceKey(service),
+      name: service.name,
+      namespace: service.namespace,
+      hostname: service.hostname,
+      addresses: [...service.addresses, ...ingress],
+      ports: service.ports.map(({ port, targetPort }) => {
+        return { servicePort: port, targetPort: typeof targetPort === 'number' ? targetPort : 0 }
+      }),
+      publishNotReady: service.publishNotReadyAddresses,
+      preference: preferenceOf(service, endpoints.selectedBy(service), endpoints.namedBy(service)),
+      affinity: service.sessionAffinity,
+    }
+  })
 }
 
-function portMappings({ ports }: RegistryService): PortMapping[] {
-  return ports.map(({ port, targetPort }) => ({ servicePort: port, targetPort }))
-}
-
-function endpointOf(
-  workload: RegistryWorkload,
-  services: readonly RegistryService[],
-): ReadonlyMap<ServiceKey, readonly PortMapping[]> {
-  const selecting = services.filter(({ selector }) => selects(selector, workload.labels))
-  return new Map(selecting.map((service) => [serviceKey(service), portMappings(service)]))
-}
-
-/** An empty selector selects nothing: such a service names its endpoints elsewhere. */
-function selects(selector: Labels, labels: Labels): boolean {
-  const wanted = Object.entries(selector)
-  return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value)
+/** Pods' and services' own addresses come before what a load balancer claims. */
+function takenAddresses({ mesh, workloads, services }: RegistryState): ReadonlySet<string> {
+  const { network } = mesh.settings
+  return new Set([
+    ...workloads.flatMap(({ addresses }) => addresses.map((ip) => addressAlias({ network, ip }))),
+    ...services.flatMap(({ addresses }: RegistryService) => addresses.map(addressAlias)),
+  ])
 }
 
 function canonicalName({ labels, owner }: RegistryWorkload): string {
   return labels['app.kubernetes.io/name'] ?? labels['app'] ?? owner.name
 }
 
-function identityOf(trustDomain: string, { namespace, serviceAccount, name }: RegistryWorkload): SpiffeId {
+function identityOf(
+  trustDomain: string,
+  { namespace, serviceAccount, name }: Pick<RegistryWorkload, 'namespace' | 'serviceAccount' | 'name'>,
+): SpiffeId {
   const identity = spiffeId(trustDomain, namespace, serviceAccount)
   // The registry's readers let only names through that make an identity.
   if (!identity) {

@@ -11,6 +11,8 @@ import { TokenFiles } from './token-files.ts'
 const keyFile = 'token-key.pem'
 /** Milliseconds between looks for tokens at half of their life. */
 const renewalInterval = 60_000
+/** Milliseconds until a token that could not be written is tried again: somebody may be waiting for it to start. */
+const retryInterval = 5_000
 
 export interface FileTokensOptions {
   readonly stateDir: string
@@ -36,6 +38,7 @@ export class FileTokens implements TokenVerifier {
   readonly #key: KeyObject
   readonly #files: TokenFiles
   readonly #timer: NodeJS.Timeout
+  #retry: NodeJS.Timeout | undefined
   #workloads: ReadonlyMap<string, RegistryWorkload> = new Map()
   #updating: Promise<void> = Promise.resolve()
 
@@ -60,6 +63,8 @@ export class FileTokens implements TokenVerifier {
       const failures = await this.#files.update(callers, this.#now()).catch((error: unknown) => [{ error }])
       for (const failure of failures)
         this.#options.log.error('a token could not be written or removed', { ...failure })
+      clearTimeout(this.#retry)
+      if (failures.length > 0) this.#retry = setTimeout(() => void this.renew(), retryInterval).unref()
     })
     return this.#updating
   }
@@ -74,6 +79,7 @@ export class FileTokens implements TokenVerifier {
 
   close(): void {
     clearInterval(this.#timer)
+    clearTimeout(this.#retry)
   }
 
   #now(): number {

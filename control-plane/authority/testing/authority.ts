@@ -2,7 +2,10 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import type { RegistryState } from '../../model/registry-state.ts'
 import { parseRegistry } from '../../watch/file/parse.ts'
-import { type Authority, createAuthority } from '../authority.ts'
+import { type Authority, type AuthorityOptions, createAuthority } from '../authority.ts'
+import { FileSigners } from '../file-signers.ts'
+import { StateDirectory } from '../state-directory.ts'
+import { publishTrustBundle } from '../trust.ts'
 import { recordingLog } from './recording-log.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -29,7 +32,7 @@ export async function testAuthority(
   const metrics = createMetrics()
   const { log, records } = recordingLog()
   const authority = await createAuthority({
-    stateDir: folder.path,
+    ...filesOf(folder.path),
     trustDomain: 'cluster.local',
     namespace: 'weft-system',
     lifetime: options.lifetime ?? day,
@@ -42,6 +45,12 @@ export async function testAuthority(
     folder[Symbol.dispose]()
   }
   return { authority, stateDir: folder.path, clock, metrics, records, log, [Symbol.dispose]: dispose }
+}
+
+/** An authority's options that keep everything in a folder. */
+export function filesOf(path: string): Pick<AuthorityOptions, 'store' | 'publishTrust'> {
+  const state = new StateDirectory(path)
+  return { store: new FileSigners(state), publishTrust: (bundle) => publishTrustBundle(state, bundle) }
 }
 
 /** The state that a registry file of this text holds. */

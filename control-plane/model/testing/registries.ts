@@ -27,6 +27,7 @@ export function pod(key: string, ip: string, parts: Partial<RegistryWorkload> = 
     node: '',
     locality: { region: '', zone: '', subzone: '' },
     owner: { type: 'pod', name },
+    ports: new Map(),
     ...parts,
   }
 }
@@ -39,8 +40,13 @@ export function service(key: string, ip: string, parts: Partial<RegistryService>
     name,
     hostname: `${name}.${namespace}.svc.cluster.local`,
     addresses: [{ network: '', ip: parseIp(ip)! }],
+    ingressAddresses: [],
     selector: { app: name },
+    endpoints: undefined,
     publishNotReadyAddresses: false,
+    internalTrafficPolicy: 'cluster',
+    trafficDistribution: 'any',
+    sessionAffinity: { kind: 'none' },
     ports: [{ name: 'http', port: 80, targetPort: 8080 }],
     ...parts,
   }

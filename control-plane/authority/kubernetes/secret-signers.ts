@@ -1,0 +1,120 @@
+import { aborted } from '#runtime/lifetime.ts'
+import { ownLabels } from '../../watch/kubernetes/api/apply.ts'
+import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
+import { isConflict } from '../../watch/kubernetes/api/errors.ts'
+import type { Cache } from '../../watch/kubernetes/list-watch/cache.ts'
+import type { Secret } from '../../watch/kubernetes/objects/secret.ts'
+import type { Signer } from '../certificate.ts'
+import type { Changing } from '../changing.ts'
+import { exportKey } from '../keys.ts'
+import type { SignerName, SignerStore, StoredSigner } from '../signer-store.ts'
+
+export interface SecretSignersOptions {
+  readonly client: ApiClient
+  readonly namespace: string
+  /** The Secrets as they are watched. */
+  readonly secrets: Readonly<Record<SignerName, Cache<Secret>>>
+  /** Whether this replica is the one that writes. */
+  readonly leading: Changing<boolean>
+  /** Ends waiting. */
+  readonly signal: AbortSignal
+}
+
+export const secretNames: Readonly<Record<SignerName, string>> = { root: 'weft-root', issuer: 'weft-issuer' }
+
+/** Keeps root and issuer in Secrets: one replica writes them, all read them. */
+export class SecretSigners implements SignerStore {
+  readonly #options: SecretSignersOptions
+  /** Versions that this replica wrote, which are no news to it. */
+  readonly #written = new Set<string>()
+
+  constructor(options: SecretSignersOptions) {
+    this.#options = options
+  }
+
+  get writing(): boolean {
+    return this.#options.leading.current
+  }
+
+  places(name: SignerName): { readonly certificate: string; readonly privateKey: string } {
+    const place = `Secret ${this.#options.namespace}/${secretNames[name]}`
+    return { certificate: `${place} tls.crt`, privateKey: `${place} tls.key` }
+  }
+
+  async read(name: SignerName): Promise<StoredSigner> {
+    for (;;) {
+      using news = this.#news(name)
+      const present = this.#present(name)
+      if (present) return { certificate: present.data['tls.crt'], privateKey: present.data['tls.key'] }
+      if (this.#options.secrets[name].listed && this.writing)
+        return { certificate: undefined, privateKey: undefined }
+      await news.arrived()
+    }
+  }
+
+  async write(name: SignerName, signer: Signer): Promise<boolean> {
+    using news = this.#news(name)
+    if (!this.writing) {
+      await news.arrived()
+      return false
+    }
+    try {
+      const { metadata } = (await this.#send(name, this.#present(name), signer)) as { metadata: Secret }
+      this.#written.add(metadata.resourceVersion)
+      return true
+    } catch (error) {
+      if (!isConflict(error)) throw error
+      await news.arrived()
+      return false
+    }
+  }
+
+  subscribe(name: SignerName, listener: () => void): () => void {
+    let known = this.#present(name)?.resourceVersion
+    return this.#options.secrets[name].subscribe(() => {
+      const version = this.#present(name)?.resourceVersion
+      if (version === known) return
+      known = version
+      if (version === undefined || !this.#written.has(version)) listener()
+    })
+  }
+
+  /** Makes it, or replaces the very version that is known; anything else is a conflict. */
+  #send(name: SignerName, present: Secret | undefined, signer: Signer): Promise<unknown> {
+    const { client, namespace } = this.#options
+    const path = `/api/v1/namespaces/${namespace}/secrets`
+    const secretName = secretNames[name]
+    const metadata = { name: secretName, namespace, labels: ownLabels }
+    const stringData = { 'tls.crt': signer.certificate.toString(), 'tls.key': exportKey(signer.privateKey) }
+    const body = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData }
+    if (!present) return client.request({ method: 'POST', path, body })
+    const { resourceVersion } = present
+    const replaced = { ...body, metadata: { ...metadata, resourceVersion } }
+    return client.request({ method: 'PUT', path: `${path}/${secretName}`, body: replaced })
+  }
+
+  #present(name: SignerName): Secret | undefined {
+    return this.#options.secrets[name].get(`${this.#options.namespace}/${secretNames[name]}`)
+  }
+
+  /** Notices when the Secret or the writer changes, from now on. */
+  #news(name: SignerName): News {
+    const { secrets, leading, signal } = this.#options
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const ends = [secrets[name].subscribe(resolve), leading.subscribe(() => resolve())]
+    return {
+      async arrived() {
+        await Promise.race([promise, aborted(signal)])
+        signal.throwIfAborted()
+      },
+      [Symbol.dispose]() {
+        for (const end of ends) end()
+      },
+    }
+  }
+}
+
+interface News extends Disposable {
+  /** Rejects when waiting is ended. */
+  arrived(): Promise<void>
+}

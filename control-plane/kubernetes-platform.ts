@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto'
+import type { Log } from '#runtime/log.ts'
+import type { Registry as Metrics } from '#runtime/metrics.ts'
+import { BoundTokens } from './authority/kubernetes/bound-tokens.ts'
+import { Lease } from './authority/kubernetes/lease.ts'
+import { ReviewedTokens } from './authority/kubernetes/reviewed-tokens.ts'
+import { SecretSigners, secretNames } from './authority/kubernetes/secret-signers.ts'
+import { reviewToken } from './authority/kubernetes/token-review.ts'
+import { startWriters } from './kubernetes-writers.ts'
+import type { Platform } from './platform.ts'
+import { type ApiAccess, loadAccess } from './watch/kubernetes/api/access.ts'
+import { createApiClient } from './watch/kubernetes/api/client.ts'
+import { Cluster } from './watch/kubernetes/cluster.ts'
+import { createKubernetesRegistry } from './watch/kubernetes/kubernetes-registry.ts'
+import { secret } from './watch/kubernetes/objects/secret.ts'
+
+export interface KubernetesPlatformOptions {
+  /** The control plane's own namespace. */
+  readonly namespace: string
+  /** The replica's name in the Lease. */
+  readonly podName: string
+  readonly checkTokenAddress: boolean
+  readonly log: Log
+  readonly metrics: Metrics
+  /** The pod's own service account, or the kubeconfig that the environment names, unless another is given. */
+  readonly access?: ApiAccess
+  /** Ends waiting for what another replica writes. */
+  readonly signal: AbortSignal
+}
+
+/** A Kubernetes cluster. Rejects with a sentence when there is none to talk to. */
+export async function openKubernetesPlatform(options: KubernetesPlatformOptions): Promise<Platform> {
+  const { namespace, podName, checkTokenAddress: checkPeerAddress, log, metrics, signal } = options
+  await using stack = new AsyncDisposableStack()
+  const access = options.access ?? (await loadAccess())
+  const client = stack.adopt(createApiClient(access), (opened) => opened.close())
+  const cluster = stack.adopt(new Cluster({ client, namespace, log, metrics }), (opened) => opened.close())
+  const secrets = {
+    root: cluster.watch(secret(secretNames.root, namespace)),
+    issuer: cluster.watch(secret(secretNames.issuer, namespace)),
+  }
+  // A pod that is restarted keeps its name, and must not believe that it still holds what it held.
+  const identity = `${podName}_${randomUUID().slice(0, 8)}`
+  const lease = stack.use(new Lease({ client, namespace, name: 'weft-control-plane', identity, log }))
+  const writers = stack.use(startWriters({ client, cluster, namespace, leading: lease.holding, log }))
+  const reviewed = new ReviewedTokens({ review: (token) => reviewToken(client, token) })
+  const opened = stack.move()
+  const { holding: leading } = lease
+  return {
+    registry: createKubernetesRegistry({
+      cluster,
+      log,
+      metrics,
+      yielded: (outcome) => writers.take(outcome),
+    }),
+    signers: new SecretSigners({ client, namespace, secrets, leading, signal }),
+    tokens: new BoundTokens({ reviewed, pods: cluster.pods, checkPeerAddress }),
+    publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
+    published: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  }
+}

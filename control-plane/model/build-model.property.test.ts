@@ -1,0 +1,133 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseIp } from '#mesh/address.ts'
+import { buildModel, ModelBuilder } from './build-model.ts'
+import type { Model } from './model.ts'
+import type { RegistryEndpoint, RegistryState } from './registry-state.ts'
+import { pod, policy, registry, service } from './testing/registries.ts'
+import { typeUrls } from './type-urls.ts'
+
+/** Small worlds in which every part of what a resource is made of comes, changes and goes. */
+const world: fc.Arbitrary<RegistryState> = fc
+  .record({
+    pods: fc.uniqueArray(
+      fc.record({
+        id: fc.nat(5),
+        bank: fc.boolean(),
+        ready: fc.boolean(),
+        meshed: fc.boolean(),
+        hostNetwork: fc.boolean(),
+        app: fc.constantFrom('a', 'b'),
+        zone: fc.constantFrom('', 'a', 'b'),
+        uid: fc.nat(1),
+      }),
+      { selector: ({ id, bank }) => `${bank} ${id}` },
+    ),
+    services: fc.uniqueArray(
+      fc.record({
+        bank: fc.boolean(),
+        app: fc.constantFrom('a', 'b'),
+        ip: fc.nat(2),
+        named: fc.option(fc.uniqueArray(fc.nat(7), { maxLength: 3 }), { nil: undefined }),
+        port: fc.constantFrom(80, 81),
+        unready: fc.boolean(),
+        near: fc.constantFrom('any' as const, 'prefer-zone' as const),
+        affinity: fc.constantFrom(0, 60),
+      }),
+      { selector: ({ bank, app }) => `${bank} ${app}` },
+    ),
+    policies: fc.uniqueArray(fc.tuple(fc.constantFrom('shop/a', 'bank/b', 'weft-system/all'), fc.boolean()), {
+      selector: ([key]) => key,
+    }),
+    sidecarScope: fc.constantFrom('mesh' as const, 'namespace' as const),
+    egress: fc.constantFrom('passthrough' as const, 'registry-only' as const),
+  })
+  .map(({ pods, services, policies, sidecarScope, egress }) => {
+    const empty = registry()
+    return registry({
+      mesh: { sidecarScope, settings: { ...empty.mesh.settings, egress } },
+      workloads: pods.map(({ id, bank, app, zone, uid, ...parts }) =>
+        // Two of them share a node's address, so that an alias changes hands.
+        pod(
+          `${bank ? 'bank' : 'shop'}/pod-${id}`,
+          parts.hostNetwork ? '10.77.1.1' : `10.77.${Number(bank)}.${id}`,
+          {
+            ...parts,
+            labels: { app },
+            podUid: `${uid}`,
+            locality: { region: '', zone, subzone: '' },
+          },
+        ),
+      ),
+      services: services.map(({ bank, app, ip, named, port, unready, near, affinity }) =>
+        service(`${bank ? 'bank' : 'shop'}/${app}`, `10.77.${100 + Number(bank)}.${ip}`, {
+          selector: named ? {} : { app },
+          endpoints: named?.map(endpoint),
+          ports: [{ name: 'http', port, targetPort: 8080 }],
+          publishNotReadyAddresses: unready,
+          trafficDistribution: near,
+          sessionAffinity: affinity ? { kind: 'client-ip', seconds: affinity } : { kind: 'none' },
+        }),
+      ),
+      policies: policies.map(([key, dryRun]) => policy(key, { dryRun, selector: undefined })),
+    })
+  })
+
+function endpoint(id: number): RegistryEndpoint {
+  const ports = new Map([['http', 8080 + id]])
+  return { address: parseIp(`10.77.0.${id}`)!, ready: id !== 3, node: '', zone: '', hints: [], ports }
+}
+
+test('whatever was built before, a model is what it would be built from nothing', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(world, fc.constantFrom('OLD', 'OLD NEW')), { minLength: 2, maxLength: 6 }),
+      (steps) => {
+        const builder = new ModelBuilder()
+        for (const [state, rootsPem] of steps) {
+          const bundle = { trustDomain: 'cluster.local', rootsPem }
+          expect(plain(builder.build(state, bundle))).toEqual(plain(buildModel(state, bundle)))
+        }
+      },
+    ),
+    { numRuns: 300 },
+  )
+})
+
+test('what did not change is shared with the model before, and what did is not', () => {
+  const builder = new ModelBuilder()
+  const bundle = { trustDomain: 'cluster.local', rootsPem: 'ROOTS' }
+  const state = (ready: boolean) =>
+    registry({
+      workloads: [pod('shop/a-1', '10.77.0.1', { ready }), pod('shop/a-2', '10.77.0.2')],
+      services: [service('shop/a', '10.77.100.1')],
+      policies: [policy('shop/a')],
+    })
+  const [before, after] = [builder.build(state(true), bundle), builder.build(state(false), bundle)]
+  const changed = [...before.types].flatMap(([type, { byName }]) =>
+    [...byName]
+      .filter(([name, one]) => after.types.get(type)?.byName.get(name) !== one)
+      .map(([name]) => name),
+  )
+  expect(changed).toEqual(['Kubernetes//Pod/shop/a-1'])
+  expect(before.types.get(typeUrls.address)?.byName.size).toBe(3)
+})
+
+/** With bytes that a failed comparison can show, and maps in their order. */
+function plain({ version, sidecarScope, types, pods }: Model) {
+  const sets = [...types].map(([type, { byName, byAlias, endpoints }]) => ({
+    type,
+    resources: [...byName].map(([name, one]) => [
+      name,
+      {
+        ...one,
+        namespaces: [...one.namespaces].sort(),
+        encoded: Buffer.from(one.encoded).toString('base64'),
+      },
+    ]),
+    aliases: [...byAlias].map(([alias, { name }]) => [alias, name]),
+    endpoints: [...endpoints].map(([key, list]) => [key, list.map(({ name }) => name)]),
+  }))
+  const callers = [...pods].map(([key, one]) => [key, { ...one, authorizations: [...one.authorizations] }])
+  return { version, sidecarScope, sets, callers }
+}

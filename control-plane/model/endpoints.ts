@@ -1,0 +1,139 @@
+import type { IpAddress } from '#mesh/address.ts'
+import type { Labels } from '#mesh/policy/documents.ts'
+import type { PortMapping, ServiceKey } from '#mesh/workload.ts'
+import { serviceKey } from './names.ts'
+import type {
+  RegistryEndpoint,
+  RegistryService,
+  RegistryServicePort,
+  RegistryState,
+  RegistryWorkload,
+} from './registry-state.ts'
+
+/** A workload's ports of a service, by the service's key. */
+type Mappings = Map<ServiceKey, readonly PortMapping[]>
+
+/** Who serves which service, and where. */
+export interface Endpoints {
+  /** The services that a workload is an endpoint of. */
+  servicesOf(workload: RegistryWorkload): ReadonlyMap<ServiceKey, readonly PortMapping[]>
+  /** The workloads that a service selects. */
+  selectedBy(service: RegistryService): readonly RegistryWorkload[]
+  /** The endpoints that a service names, each with the workload that has its address. */
+  namedBy(service: RegistryService): readonly NamedEndpoint[]
+  /** Addresses that services name and no workload of the state has; one a namespace and address. */
+  readonly outside: readonly OutsideEndpoint[]
+}
+
+export interface OutsideEndpoint {
+  readonly namespace: string
+  readonly address: IpAddress
+  readonly ready: boolean
+  readonly node: string
+  readonly zone: string
+  readonly services: Mappings
+}
+
+export interface NamedEndpoint {
+  readonly endpoint: RegistryEndpoint
+  /** Undefined outside the registry's workloads. */
+  readonly workload: RegistryWorkload | undefined
+}
+
+/** Joins services and workloads, by selector or by the endpoints that a service names. */
+export function joinEndpoints({ services, workloads }: RegistryState): Endpoints {
+  const byNamespace = Map.groupBy(workloads, ({ namespace }) => namespace)
+  const byAddress = addressIndex(workloads)
+  const serving = new Map<RegistryWorkload, Mappings>(workloads.map((workload) => [workload, new Map()]))
+  const selected = new Map<RegistryService, readonly RegistryWorkload[]>()
+  const outside = new Map<string, OutsideEndpoint>()
+  const virtual = virtualAddresses(services)
+  // In the order of their keys, so that a registry that is merely rearranged makes the same content.
+  for (const service of services.toSorted((a, b) => (serviceKey(a) < serviceKey(b) ? -1 : 1))) {
+    const key = serviceKey(service)
+    if (!service.endpoints) {
+      const candidates = byNamespace.get(service.namespace) ?? []
+      const chosen = candidates.filter(selecting(service.selector))
+      for (const workload of chosen) serving.get(workload)?.set(key, selectedMappings(service, workload))
+      selected.set(service, chosen)
+    }
+    for (const endpoint of service.endpoints ?? []) {
+      // Whoever is not ready is none, which may also be said of a workload that is.
+      if (!endpoint.ready && !service.publishNotReadyAddresses) continue
+      const workload = byAddress.get(endpoint.address)
+      if (!workload && virtual.has(endpoint.address)) continue
+      const mappings = workload ? serving.get(workload) : outsideOf(outside, service, endpoint).services
+      mappings?.set(key, namedMappings(service, endpoint))
+    }
+  }
+  return {
+    servicesOf: (workload) => serving.get(workload) ?? new Map(),
+    selectedBy: (service) => selected.get(service) ?? [],
+    namedBy: ({ endpoints = [] }) =>
+      endpoints.map((endpoint) => ({ endpoint, workload: byAddress.get(endpoint.address) })),
+    outside: [...outside.values()],
+  }
+}
+
+/** They are nobody's endpoint: behind one may be a meshed pod, which would be reached in plaintext that way. */
+function virtualAddresses(services: readonly RegistryService[]): ReadonlySet<IpAddress> {
+  const all = services.flatMap(({ addresses, ingressAddresses }) => [...addresses, ...ingressAddresses])
+  return new Set(all.map(({ ip }) => ip))
+}
+
+/** Services of a namespace that name the same address mean the same machine. */
+function outsideOf(
+  outside: Map<string, OutsideEndpoint>,
+  { namespace }: RegistryService,
+  { address, ready, node, zone }: RegistryEndpoint,
+): OutsideEndpoint {
+  const key = `${namespace}/${address}`
+  const known = outside.get(key)
+  const merged = {
+    namespace,
+    address,
+    ready: ready || (known?.ready ?? false),
+    node: known?.node || node,
+    zone: known?.zone || zone,
+    services: known?.services ?? new Map(),
+  }
+  outside.set(key, merged)
+  return merged
+}
+
+/** Pods on a host's network share its address; there the first by name answers, and they are all dialled alike. */
+function addressIndex(workloads: readonly RegistryWorkload[]): Map<IpAddress, RegistryWorkload> {
+  const index = new Map<IpAddress, RegistryWorkload>()
+  const rank = ({ hostNetwork, namespace, name }: RegistryWorkload): string => {
+    return `${hostNetwork ? 1 : 0} ${namespace}/${name}`
+  }
+  for (const workload of workloads) {
+    for (const ip of workload.addresses) {
+      const owner = index.get(ip)
+      if (!owner || rank(workload) < rank(owner)) index.set(ip, workload)
+    }
+  }
+  return index
+}
+
+/** An empty selector selects nothing: such a service names its endpoints. */
+function selecting(selector: Labels): (workload: RegistryWorkload) => boolean {
+  const wanted = Object.entries(selector)
+  return ({ labels }) => wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value)
+}
+
+/** A workload that has no port of the name that a service means does not serve that port. */
+function selectedMappings({ ports }: RegistryService, workload: RegistryWorkload): PortMapping[] {
+  const number = ({ targetPort }: RegistryServicePort): number | undefined => {
+    return typeof targetPort === 'number' ? targetPort : workload.ports.get(targetPort)
+  }
+  return ports.flatMap((port) => mapping(port, number(port)))
+}
+
+function namedMappings({ ports }: RegistryService, endpoint: RegistryEndpoint): PortMapping[] {
+  return ports.flatMap((port) => mapping(port, endpoint.ports.get(port.name)))
+}
+
+function mapping({ port }: RegistryServicePort, targetPort: number | undefined): PortMapping[] {
+  return targetPort === undefined ? [] : [{ servicePort: port, targetPort }]
+}

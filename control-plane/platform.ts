@@ -1,0 +1,16 @@
+import type { SignerStore } from './authority/signer-store.ts'
+import type { TokenVerifier } from './authority/tokens.ts'
+import type { RegistryState } from './model/registry-state.ts'
+import type { Registry } from './watch/registry.ts'
+
+/** What one machine and a Kubernetes cluster each have their own of. */
+export interface Platform extends AsyncDisposable {
+  readonly registry: Registry
+  /** Where root and issuer are kept. */
+  readonly signers: SignerStore
+  readonly tokens: TokenVerifier
+  /** Brings the roots, in PEM, to where clients find them before they know anything else. */
+  publishTrust(bundle: string): Promise<void>
+  /** Told of each state of the registry that was published. Never rejects. */
+  published(state: RegistryState): Promise<void>
+}

@@ -1,0 +1,52 @@
+import type { IpAddress } from '#mesh/address.ts'
+import { cidrContains } from '#mesh/address.ts'
+import type { PolicyDocument } from '#mesh/policy/documents.ts'
+import type { RegistryState } from '../../../model/registry-state.ts'
+import type { EndpointSlice } from '../objects/endpoint-slice.ts'
+import type { Node } from '../objects/node.ts'
+import type { Pod } from '../objects/pod.ts'
+import type { Service } from '../objects/service.ts'
+import { type LostAddress, serviceAddresses } from './addresses.ts'
+import { registryServices } from './services.ts'
+import type { ClusterSettings } from './settings.ts'
+import { registryWorkloads } from './workloads.ts'
+
+/** What is known of a cluster at one moment. */
+export interface ClusterView {
+  readonly pods: Iterable<Pod>
+  readonly services: Iterable<Service>
+  readonly endpointSlices: Iterable<EndpointSlice>
+  readonly nodes: Iterable<Node>
+  readonly settings: ClusterSettings
+  readonly policies: readonly PolicyDocument[]
+}
+
+export interface ClusterState {
+  readonly state: RegistryState
+  /** Addresses that a service claims and does not get. */
+  readonly lost: readonly LostAddress[]
+  /** Addresses of pods that lie outside of the mesh's networks, where an unknown one would be dialled in plaintext. */
+  readonly outside: readonly IpAddress[]
+}
+
+/** What a cluster says about the mesh. Pure. */
+export function clusterState(view: ClusterView): ClusterState {
+  const { mesh, honorExternalIps } = view.settings
+  const nodes = new Map([...view.nodes].map((node) => [node.name, node]))
+  const workloads = registryWorkloads(view.pods, nodes)
+  const addresses = serviceAddresses({
+    services: [...view.services],
+    pods: workloads,
+    nodes: nodes.values(),
+    honorExternalIps,
+  })
+  const { settings } = mesh
+  const slices = view.endpointSlices
+  const services = registryServices({ services: addresses.owned, slices, workloads, settings })
+  const { networks } = settings
+  const outside = workloads
+    .filter(({ hostNetwork }) => !hostNetwork)
+    .flatMap((pod) => pod.addresses)
+    .filter((ip) => !networks.some((network) => cidrContains(network, ip)))
+  return { state: { mesh, workloads, services, policies: view.policies }, lost: addresses.lost, outside }
+}

@@ -1,0 +1,73 @@
+import { cidrContains, type IpAddress } from '#mesh/address.ts'
+import type { MeshSettings } from '#mesh/settings.ts'
+import type { RegistryEndpoint, RegistryService, RegistryWorkload } from '../../../model/registry-state.ts'
+import type { EndpointSlice, SliceEndpoint } from '../objects/endpoint-slice.ts'
+import type { OwnedAddresses } from './addresses.ts'
+
+export interface ServiceInputs {
+  readonly services: readonly OwnedAddresses[]
+  readonly slices: Iterable<EndpointSlice>
+  readonly workloads: readonly Pick<RegistryWorkload, 'addresses'>[]
+  readonly settings: Pick<MeshSettings, 'network' | 'networks'>
+}
+
+/** Services with the endpoints that their slices name; the selector has had its say when those were made. */
+export function registryServices({
+  services,
+  slices,
+  workloads,
+  settings,
+}: ServiceInputs): RegistryService[] {
+  const { network, networks } = settings
+  const known = new Set(workloads.flatMap(({ addresses }) => addresses))
+  const isKnown = ({ address, ofPod }: SliceEndpoint) => {
+    // Slices and pods are watched apart. A pod that is not known yet may be a meshed one, which an endpoint of no
+    // workload, dialled in plaintext, must never stand for; it comes with the next state.
+    return known.has(address) || !(ofPod || networks.some((range) => cidrContains(range, address)))
+  }
+  const byService = Map.groupBy(slices, ({ namespace, service }) => `${namespace}/${service}`)
+  const at = (ips: readonly IpAddress[]) => ips.map((ip) => ({ network, ip }))
+  return services.map(({ service, clusterIps, ingressIps }) => {
+    const { namespace, name, selector, publishNotReadyAddresses, ports } = service
+    const { internalTrafficPolicy, trafficDistribution, sessionAffinity } = service
+    return {
+      namespace,
+      name,
+      hostname: `${name}.${namespace}.svc.cluster.local`,
+      addresses: at(clusterIps),
+      ingressAddresses: at(ingressIps),
+      selector,
+      endpoints: endpointsOf(byService.get(`${namespace}/${name}`) ?? [], isKnown),
+      publishNotReadyAddresses,
+      internalTrafficPolicy,
+      trafficDistribution,
+      sessionAffinity,
+      ports,
+    }
+  })
+}
+
+/** Each address once: while endpoints move from slice to slice one may stand in two of them. */
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  isKnown: (endpoint: SliceEndpoint) => boolean,
+): RegistryEndpoint[] {
+  const endpoints = new Map<IpAddress, RegistryEndpoint>()
+  // In the order of their names, so that what is merely listed in another order makes the same content.
+  for (const { ports, endpoints: named } of slices.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const { ofPod: _, ...endpoint } of named.filter(isKnown)) {
+      const known = endpoints.get(endpoint.address)
+      endpoints.set(endpoint.address, known ? merged(known, endpoint, ports) : { ...endpoint, ports })
+    }
+  }
+  return [...endpoints.values()]
+}
+
+function merged(
+  known: RegistryEndpoint,
+  again: Omit<SliceEndpoint, 'ofPod'>,
+  ports: EndpointSlice['ports'],
+): RegistryEndpoint {
+  const better = again.ready && !known.ready ? again : known
+  return { ...better, ports: new Map([...known.ports, ...ports]) }
+}
