@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest'
 import packageJson from '../package.json' with { type: 'json' }
 import { runWeft } from './testing/run-weft.ts'
 
-const commands = ['demo', 'control-plane', 'sidecar', 'redirect', 'explain', 'proxy']
+const commands = [
+  'demo',
+  'install',
+  'uninstall',
+  'check',
+  'status',
+  'control-plane',
+  'sidecar',
+  'redirect',
+  'explain',
+  'inject',
+  'proxy',
+]
 const proxyCommands = ['config', 'connections', 'certificate', 'log-level'].map((name) => `proxy ${name}`)
 
 describe('weft', () => {

@@ -1,11 +1,15 @@
 import { Command, CommanderError } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
+import { addCheck } from './commands/check.ts'
 import { addControlPlane } from './commands/control-plane.ts'
 import { addDemo } from './commands/demo.ts'
 import { addExplain } from './commands/explain.ts'
+import { addInject } from './commands/inject.ts'
+import { addInstall, addUninstall } from './commands/install.ts'
 import { addProxy } from './commands/proxy.ts'
 import { addRedirect } from './commands/redirect.ts'
 import { addSidecar } from './commands/sidecar.ts'
+import { addStatus } from './commands/status.ts'
 import { addEpilogue } from './epilogue.ts'
 import { Failure, usageFailure } from './failure.ts'
 
@@ -39,10 +43,15 @@ function createProgram(): Command {
     .helpCommand('help [COMMAND]', 'the same as COMMAND --help')
     .configureOutput({ outputError: () => {} })
   addDemo(program)
+  addInstall(program)
+  addUninstall(program)
+  addCheck(program)
+  addStatus(program)
   addControlPlane(program)
   addSidecar(program)
   addRedirect(program)
   addExplain(program)
+  addInject(program)
   addProxy(program)
   addEpilogue(program, {
     examples: [

@@ -7,13 +7,20 @@ import { Failure } from '../failure.ts'
 /** Where `ip netns` keeps the namespaces that it names. */
 const directory = '/run/netns'
 
-/** Does the work here, or has this very command line done again inside the network namespace that is named. */
-export async function insideNetns(netns: string | undefined, work: () => Promise<number>): Promise<number> {
+/**
+ * Does the work here, or has this very command line, and what is to be added to it, done again inside the network
+ * namespace that is named.
+ */
+export async function insideNetns(
+  netns: string | undefined,
+  work: () => Promise<number>,
+  added: readonly string[] = [],
+): Promise<number> {
   if (netns === undefined) return await work()
   if (process.getuid?.() !== 0) throw failure('--netns needs root: run it with sudo', 1)
   const known = namedNamespaces()
   if (!known.includes(netns)) throw unknown(netns, known)
-  return await runInside(netns, withoutNetns(process.argv.slice(2)))
+  return await runInside(netns, [...withoutNetns(process.argv.slice(2)), ...added])
 }
 
 /** The command line without the option that led here. */

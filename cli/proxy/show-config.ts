@@ -41,7 +41,8 @@ function describe(config: Config, section: Section = 'summary'): string {
         config.services.map(({ name, addresses, ports, endpoints }) => [
           name,
           addresses.join(' ') || 'headless',
-          ports.map(({ servicePort, targetPort }) => `${servicePort}->${targetPort}`).join(' '),
+          // 0 says that each endpoint has its own.
+          ports.map(({ servicePort, targetPort }) => `${servicePort}->${targetPort || '*'}`).join(' '),
           endpoints.map(podOf).join(' ') || 'none',
         ]),
       )

@@ -13,15 +13,18 @@ export interface TestAdmin extends AsyncDisposable {
   readonly url: string
 }
 
-/** A sidecar's own admin endpoint over the sample mesh, as backend-1 sees it, with one connection open. */
-export async function startAdmin(): Promise<TestAdmin> {
+/**
+ * A sidecar's own admin endpoint over the sample mesh, as backend-1 sees it, with one connection open. It knows every
+ * policy, or those that are named.
+ */
+export async function startAdmin({ policies }: { policies?: readonly string[] } = {}): Promise<TestAdmin> {
   const { workloads, services, authorizations, settings } = snapshotOf(shopText)
   const view = new View({ ownUid: 'Kubernetes//Pod/shop/backend-1' })
   view.apply({
     settings,
     workloads: [...workloads.values()],
     services: [...services.values()],
-    authorizations: [...authorizations.values()],
+    authorizations: [...authorizations.values()].filter(({ key }) => policies?.includes(key) ?? true),
   })
   const connections = new Connections({ view, connected: () => {}, report: () => {} })
   openConnection(connections, view)

@@ -1,0 +1,52 @@
+import { formatDuration } from '../../proxy/quantities.ts'
+import type { Facts } from '../facts.ts'
+import { type Finding, ok, unseen } from '../finding.ts'
+
+const check = 'certificates'
+const day = 86_400_000
+/** The control plane renews each long before these; less means that it does not. */
+const limits: Readonly<Record<string, number>> = { root: 180 * day, issuer: 30 * day, serving: 3_600_000 }
+
+/** How long the certificates of the mesh still live. */
+export function checkCertificates({ expiry, trustBundle, server, namespace }: Facts): Finding[] {
+  const now = server.clock.server ?? server.clock.here
+  return [...roots(), ...own()]
+
+  function roots(): Finding[] {
+    if (trustBundle.kind === 'hidden') return [unseen(check, 'the trust bundle', trustBundle.why)]
+    if (trustBundle.kind === 'absent' || trustBundle.value.length === 0) {
+      return [
+        {
+          check,
+          level: 'problem',
+          message: `there is no ConfigMap weft-trust-bundle in namespace ${namespace}: nobody can trust the mesh`,
+          remedy: 'the control plane makes it; its log says why it does not',
+          commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`],
+        },
+      ]
+    }
+    return trustBundle.value.map(({ subject, notAfter }) => judged('root', `root ${subject}`, notAfter))
+  }
+
+  function own(): Finding[] {
+    if (expiry.kind === 'hidden') return [unseen(check, 'the control plane’s certificates', expiry.why)]
+    if (expiry.kind === 'absent') return []
+    return [...expiry.value]
+      .filter(([name]) => name !== 'root')
+      .map(([name, notAfter]) => judged(name, `${name} certificate`, notAfter))
+  }
+
+  function judged(kind: string, name: string, notAfter: number): Finding {
+    const left = notAfter - now
+    const message =
+      left > 0 ? `the ${name} is good for another ${formatDuration(left / 1_000)}` : `the ${name} has expired`
+    if (left > (limits[kind] ?? day)) return ok(check, message)
+    return {
+      check,
+      level: left > 0 ? 'warning' : 'problem',
+      message,
+      remedy: 'the control plane should have renewed it; its log says why it did not',
+      commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=200`],
+    }
+  }
+}

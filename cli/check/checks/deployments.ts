@@ -1,0 +1,57 @@
+import type { DeploymentFacts, Facts } from '../facts.ts'
+import { type Finding, ok, unseen } from '../finding.ts'
+
+const consequences: Readonly<Record<string, string>> = {
+  'weft-control-plane': 'no pod that starts gets a certificate, and nobody hears of changes',
+  'weft-injector': 'no pod starts in the namespaces that are injected',
+}
+
+/** Whether the control plane and the injector run, in the version of this command. */
+export function checkDeployments({ deployments, namespace, version }: Facts): Finding[] {
+  if (deployments.kind === 'hidden') return [unseen('deployments', 'deployments', deployments.why)]
+  const known = deployments.kind === 'seen' ? deployments.value : []
+  return Object.entries(consequences).flatMap(([name, consequence]) => {
+    const deployment = known.find((one) => one.name === name)
+    if (!deployment) return [missing(name, namespace)]
+    return [readiness(deployment, consequence, namespace), ...versionOf(deployment, version)]
+  })
+}
+
+function missing(name: string, namespace: string): Finding {
+  return {
+    check: 'deployments',
+    level: 'problem',
+    message: `there is no deployment ${name} in namespace ${namespace}`,
+    remedy: 'install weft, or say with --namespace where it is',
+    commands: ['weft install | kubectl apply -f -'],
+  }
+}
+
+function readiness(deployment: DeploymentFacts, consequence: string, namespace: string): Finding {
+  const { name, ready, desired } = deployment
+  const message = `${ready} of ${desired} ${name} ready`
+  if (ready > 0 && ready >= desired) return ok('deployments', message)
+  return {
+    check: 'deployments',
+    level: ready === 0 ? 'problem' : 'warning',
+    message: ready === 0 ? `${message}: ${consequence}` : message,
+    remedy: 'look at why',
+    commands: [
+      `kubectl -n ${namespace} describe deployment ${name}`,
+      `kubectl -n ${namespace} logs deployment/${name} --tail=50`,
+    ],
+  }
+}
+
+function versionOf({ name, image }: DeploymentFacts, version: string): Finding[] {
+  const tag = /:([^:/@]+)(@|$)/.exec(image)?.[1]
+  if (tag === undefined || tag === version || !/^v?\d+\.\d+\.\d+/.test(tag)) return []
+  return [
+    {
+      check: 'deployments',
+      level: 'warning',
+      message: `${name} is ${tag}, and this command ${version}`,
+      remedy: 'use the command of that version, or upgrade with weft install | kubectl apply -f -',
+    },
+  ]
+}

@@ -1,0 +1,80 @@
+import { X509Certificate } from 'node:crypto'
+import type {
+  V1CustomResourceDefinition,
+  V1Deployment,
+  V1MutatingWebhookConfiguration,
+} from '@kubernetes/client-node'
+import type { Connection } from '../../kubernetes/connection.ts'
+import { mapSeen, seen } from '../../kubernetes/seen.ts'
+import type { DefinitionFacts, DeploymentFacts, Facts, WebhookFacts } from '../facts.ts'
+import { pemCertificates } from './pem.ts'
+
+type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhook'>
+
+/** What weft install has made. */
+export async function gatherInstallation(
+  connection: Connection,
+  namespace: string,
+): Promise<InstallationFacts> {
+  const [definitions, deployments, webhook] = await Promise.all([
+    gatherDefinitions(connection),
+    gatherDeployments(connection, namespace),
+    connection.get<V1MutatingWebhookConfiguration>(
+      '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector',
+    ),
+  ])
+  return { definitions, deployments, webhook: mapSeen(webhook, webhookFacts) }
+}
+
+export async function gatherDeployments(
+  connection: Connection,
+  namespace: string,
+): Promise<Facts['deployments']> {
+  const list = await connection.list<V1Deployment>(`/apis/apps/v1/namespaces/${namespace}/deployments`)
+  return mapSeen(list, (deployments) => deployments.map(deploymentFacts))
+}
+
+async function gatherDefinitions(connection: Connection): Promise<Facts['definitions']> {
+  const names = ['authorizationpolicies.weft.dev', 'peerauthentications.weft.dev']
+  const answers = await Promise.all(
+    names.map((name) =>
+      connection.get<V1CustomResourceDefinition>(
+        `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`,
+      ),
+    ),
+  )
+  const hidden = answers.find(({ kind }) => kind === 'hidden')
+  if (hidden?.kind === 'hidden') return hidden
+  return seen(answers.flatMap((answer) => (answer.kind === 'seen' ? [definitionFacts(answer.value)] : [])))
+}
+
+function definitionFacts({ metadata, spec, status }: V1CustomResourceDefinition): DefinitionFacts {
+  return {
+    name: metadata?.name ?? '',
+    served: spec.versions.filter(({ served }) => served).map(({ name }) => name),
+    established:
+      status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true,
+  }
+}
+
+function deploymentFacts({ metadata, spec, status }: V1Deployment): DeploymentFacts {
+  return {
+    name: metadata?.name ?? '',
+    desired: spec?.replicas ?? 1,
+    ready: status?.readyReplicas ?? 0,
+    image: spec?.template.spec?.containers[0]?.image ?? '',
+  }
+}
+
+function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): WebhookFacts {
+  const [webhook] = webhooks
+  const bundle = webhook?.clientConfig.caBundle
+  return {
+    failurePolicy: webhook?.failurePolicy ?? 'Fail',
+    roots: bundle
+      ? pemCertificates(Buffer.from(bundle, 'base64').toString('utf8')).map(
+          (pem) => new X509Certificate(pem).fingerprint256,
+        )
+      : undefined,
+  }
+}

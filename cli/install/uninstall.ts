@@ -1,0 +1,29 @@
+import { parse as parseYaml, stringify } from 'yaml'
+import { installation } from './install.ts'
+
+export interface Uninstallation {
+  readonly namespace: string
+  /** Also what users' own data goes with. */
+  readonly all: boolean
+}
+
+const kept = ['Namespace', 'CustomResourceDefinition']
+
+/** What is to be deleted, in the opposite order; only what names an object is printed. */
+export function uninstallation({ namespace, all }: Uninstallation): string {
+  return installation({ namespace, files: [], sets: [], imageRegistry: undefined })
+    .filter(({ kind }) => all || !kept.includes(kind))
+    .toReversed()
+    .map(({ text }) => {
+      const { apiVersion, kind, metadata } = parseYaml(text) as Identified
+      const { name, namespace } = metadata
+      return `---\n${stringify({ apiVersion, kind, metadata: namespace ? { name, namespace } : { name } })}`
+    })
+    .join('')
+}
+
+interface Identified {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly namespace?: string }
+}

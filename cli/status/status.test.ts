@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { facts, now, pod } from '../check/testing/facts.ts'
+import { seen } from '../kubernetes/seen.ts'
+import { fakeApiServer } from '../kubernetes/testing/fake-api-server.ts'
+import { runWeft } from '../testing/run-weft.ts'
+import { describe as describeSummary } from './describe.ts'
+import { summarise } from './summarise.ts'
+
+const waiting = { kind: 'waiting', message: '' } as const
+const pods = [
+  pod(),
+  pod({ name: 'backend-2', mesh: { kind: 'meshed', image: 'weft/sidecar:1.0.0', state: waiting } }),
+  pod({ name: 'early', mesh: { kind: 'unmeshed' } }),
+  pod({ name: 'agent', hostNetwork: true, mesh: { kind: 'unmeshed' } }),
+  pod({ name: 'no', optedOut: true, mesh: { kind: 'unmeshed' } }),
+  pod({ namespace: 'plain', name: 'alone', mesh: { kind: 'unmeshed' } }),
+  pod({ namespace: 'plain', name: 'own-will' }),
+  pod({ namespace: 'nothing', name: 'alone', mesh: { kind: 'unmeshed' } }),
+]
+
+describe('the mesh at a glance', () => {
+  it('counts pods by namespace', () => {
+    expect(summarise(facts({ pods: seen(pods) })).namespaces).toEqual([
+      { name: 'plain', injected: false, pods: 2, meshed: 1, leftOut: 0, exempt: 1, notReady: 0 },
+      { name: 'shop', injected: true, pods: 5, meshed: 2, leftOut: 1, exempt: 2, notReady: 1 },
+    ])
+  })
+
+  it('is a table for people', () => {
+    expect(describeSummary(summarise(facts({ pods: seen(pods) })), now)).toBe(`\
+weft-control-plane  1 of 1 ready, weft/control-plane:1.0.0
+weft-injector       2 of 2 ready, weft/injector:1.0.0
+root CN=weft root   good for another 3650d
+issuer              good for another 365d
+serving             good for another 1d
+
+NAMESPACE  INJECTED  PODS  MESHED  LEFT OUT  EXEMPT  NOT READY
+plain      no        2     1       0         1       0
+shop       yes       5     2       1         2       1
+
+POLICY                            SAYS   WORKLOADS  IN FORCE
+AuthorizationPolicy shop/backend  Allow  1          yes
+
+weft check says what is wrong with pods that are left out or not ready, and what to do`)
+  })
+
+  it('says what cannot be seen', () => {
+    const hidden = { kind: 'hidden', why: 'forbidden' } as const
+    const summary = summarise(facts({ namespaces: hidden, policies: hidden }))
+    expect(summary.unseen).toEqual(['namespaces: forbidden', 'policies: forbidden'])
+    expect(describeSummary(summary, now)).toContain('not seen: namespaces: forbidden')
+    // What is meshed is seen all the same.
+    expect(summary.namespaces).toMatchObject([{ name: 'shop', meshed: 1 }])
+  })
+})
+
+it('answers 1 where weft is not installed', async () => {
+  await using api = await fakeApiServer({ 'GET /api/v1/pods': { items: [] } })
+  const { status, stdout } = await runWeft(['status', '-o', 'json'], { env: { KUBECONFIG: api.kubeconfig } })
+  expect(status).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({
+    components: [{ name: 'weft-control-plane', ready: 0 }, { ready: 0 }],
+  })
+})

@@ -1,0 +1,100 @@
+import { isLeftOut } from '../check/checks/unmeshed.ts'
+import type { Facts, PodFacts, PolicyFacts } from '../check/facts.ts'
+import { type Seen, seenOr } from '../kubernetes/seen.ts'
+
+export type StatusFacts = Pick<
+  Facts,
+  'namespace' | 'namespaces' | 'pods' | 'deployments' | 'policies' | 'trustBundle' | 'expiry'
+>
+
+/** The mesh at a glance. */
+export interface Summary {
+  readonly components: readonly ComponentSummary[]
+  readonly certificates: readonly CertificateSummary[]
+  /** Those that are injected or have meshed pods. */
+  readonly namespaces: readonly NamespaceSummary[]
+  readonly policies: readonly PolicyFacts[]
+  /** What could not be seen, and why. */
+  readonly unseen: readonly string[]
+}
+
+export interface ComponentSummary {
+  readonly name: string
+  readonly desired: number
+  readonly ready: number
+  readonly image: string
+}
+
+export interface CertificateSummary {
+  readonly name: string
+  /** ISO 8601. */
+  readonly notAfter: string
+}
+
+export interface NamespaceSummary {
+  readonly name: string
+  readonly injected: boolean
+  readonly pods: number
+  readonly meshed: number
+  /** Should be meshed and are not. */
+  readonly leftOut: number
+  /** Have their own network or said no. */
+  readonly exempt: number
+  /** Meshed, and the sidecar is not ready. */
+  readonly notReady: number
+}
+
+export function summarise(facts: StatusFacts): Summary {
+  const { namespaces, pods, deployments, policies, trustBundle, expiry } = facts
+  const parts = Object.entries({ namespaces, pods, deployments, policies, trustBundle, expiry })
+  return {
+    components: ['weft-control-plane', 'weft-injector'].map((name) => component(name, deployments)),
+    certificates: [
+      ...seenOr(trustBundle, []).map(({ subject, notAfter }) => ({ name: `root ${subject}`, end: notAfter })),
+      ...[...seenOr(expiry, new Map<string, number>())]
+        .filter(([name]) => name !== 'root')
+        .map(([name, end]) => ({ name, end })),
+    ].map(({ name, end }) => ({ name, notAfter: new Date(end).toISOString() })),
+    namespaces: namespaceSummaries(facts),
+    policies: seenOr(policies, []),
+    unseen: parts.flatMap(([name, part]) => (part.kind === 'hidden' ? [`${name}: ${part.why}`] : [])),
+  }
+}
+
+function component(name: string, deployments: Facts['deployments']): ComponentSummary {
+  const found = seenOr(deployments, []).find((deployment) => deployment.name === name)
+  return found ?? { name, desired: 0, ready: 0, image: '' }
+}
+
+function namespaceSummaries({ namespaces, pods, namespace: own }: StatusFacts): NamespaceSummary[] {
+  const byNamespace = Map.groupBy(seenOr<readonly PodFacts[]>(pods, []), ({ namespace }) => namespace)
+  return injectedOr(namespaces, byNamespace)
+    .filter(({ name }) => name !== own)
+    .map(({ name, injected }) => {
+      const of = byNamespace.get(name) ?? []
+      const states = of.flatMap(({ mesh }) => (mesh.kind === 'meshed' ? [mesh.state] : []))
+      const leftOut = injected ? of.filter(isLeftOut).length : 0
+      return {
+        name,
+        injected,
+        pods: of.length,
+        meshed: states.length,
+        leftOut,
+        exempt: of.length - states.length - leftOut,
+        notReady: states.filter(({ kind }) => kind !== 'ready').length,
+      }
+    })
+    .filter(({ injected, meshed }) => injected || meshed > 0)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Where namespaces cannot be seen, those that pods are in stand for them. */
+function injectedOr(
+  namespaces: Seen<readonly { readonly name: string; readonly injected: boolean }[]>,
+  byNamespace: ReadonlyMap<string, unknown>,
+): readonly { readonly name: string; readonly injected: boolean }[] {
+  return seenOr(
+    namespaces,
+    [...byNamespace.keys()].map((name) => ({ name, injected: false })),
+  )
+}
