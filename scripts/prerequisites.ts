@@ -5,8 +5,14 @@ import { delimiter, join } from 'node:path'
 
 /** Each command that may be asked for, and the Debian package that has it. */
 const packages = {
+  buildah: 'buildah',
+  containerd: 'containerd',
+  ctr: 'containerd',
   curl: 'curl',
+  etcd: 'etcd-server',
+  faketime: 'faketime',
   haproxy: 'haproxy',
+  'host-local': 'containernetworking-plugins',
   ip: 'iproute2',
   ip6tables: 'iptables',
   iperf3: 'iperf3',
@@ -20,8 +26,10 @@ const packages = {
   'redis-benchmark': 'redis-tools',
   'redis-cli': 'redis-tools',
   'redis-server': 'redis-server',
+  runc: 'runc',
   setpriv: 'util-linux',
   socat: 'socat',
+  ss: 'iproute2',
   tcpdump: 'tcpdump',
   unshare: 'util-linux',
   wrk: 'wrk',
@@ -38,7 +46,14 @@ export const demoCommands: readonly Command[] = [
 /** What the tests need: the demo's, and clients and servers that nobody here wrote. */
 export const testCommands: readonly Command[] = [
   ...demoCommands,
-  ...(['curl', 'nc', 'nginx', 'openssl', 'redis-cli', 'redis-server', 'socat'] as const),
+  ...(['curl', 'faketime', 'nc', 'nginx', 'openssl', 'prlimit'] as const),
+  ...(['redis-cli', 'redis-server', 'socat', 'ss'] as const),
+]
+
+/** What the cluster suite needs beside Go, of which distributions carry old ones. */
+export const clusterCommands: readonly Command[] = [
+  ...(['ip', 'iptables', 'mount', 'nsenter', 'openssl', 'unshare'] as const),
+  ...(['buildah', 'containerd', 'ctr', 'etcd', 'host-local', 'runc'] as const),
 ]
 
 /** A command is missing and cannot be installed from here; the message has the line that does it. */
@@ -98,6 +113,8 @@ async function install(wanted: readonly string[], say: (line: string) => void): 
 
 /** Packages that start a service when they are installed; none of them was here before. */
 const services: Readonly<Record<string, readonly string[]>> = {
+  containerd: ['containerd.service'],
+  'etcd-server': ['etcd.service'],
   haproxy: ['haproxy.service'],
   iperf3: ['iperf3.service'],
   nginx: ['nginx.service'],
@@ -130,7 +147,7 @@ async function aptGet(args: readonly string[]): Promise<void> {
 function onPath(command: string): boolean {
   const directories = (process.env['PATH'] ?? '')
     .split(delimiter)
-    .concat('/usr/local/sbin', '/usr/sbin', '/sbin')
+    .concat('/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/cni')
   return directories.some((directory) => {
     try {
       accessSync(join(directory, command), constants.X_OK)

@@ -80,7 +80,10 @@ export async function startMesh(options: MeshOptions = {}): Promise<Mesh> {
       ground,
       network,
       options,
-      await network.attach('control-plane', [parseIp(plan.controlPlane)!]),
+      await network.attach('control-plane', [
+        address(plan.controlPlane),
+        ...(network.ipv6 ? [address(plan.controlPlaneIpv6)] : []),
+      ]),
     )
     await mesh.start()
     return mesh
@@ -163,8 +166,12 @@ export class Mesh implements AsyncDisposable {
   }
 
   /** Starts a meshed workload's sidecar, also again after it ended, and waits until it is ready. */
-  async startSidecar(workload: Workload, env: Readonly<Record<string, string>> = {}): Promise<void> {
-    const { process } = await this.launchSidecar(workload, env)
+  async startSidecar(
+    workload: Workload,
+    env: Readonly<Record<string, string>> = {},
+    program?: readonly string[],
+  ): Promise<void> {
+    const { process } = await this.launchSidecar(workload, env, program)
     await probeUntilReady(this.network.node, workload.addresses, process).catch((error: Error) => {
       error.message += `\nand the control plane's ${this.controlPlane.process.lastLines(8).trim()}`
       throw error
@@ -173,12 +180,16 @@ export class Mesh implements AsyncDisposable {
   }
 
   /** Starts a meshed workload's sidecar and waits for nothing: it may never become ready. */
-  async launchSidecar(workload: Workload, env: Readonly<Record<string, string>> = {}): Promise<Sidecar> {
+  async launchSidecar(
+    workload: Workload,
+    env: Readonly<Record<string, string>> = {},
+    program = this.#options.sidecarProgram ?? ['/checkout/sidecar/main.ts'],
+  ): Promise<Sidecar> {
     const { entry, standing } = workload
     const process = await this.#launcher.start({
       name: `${entry.name}'s sidecar`,
       standing: { ...standing, uid: sidecarUid },
-      command: ['node', ...(this.#options.sidecarProgram ?? ['/checkout/sidecar/main.ts'])],
+      command: ['node', ...program],
       env: {
         WEFT_POD_NAME: entry.name,
         WEFT_POD_NAMESPACE: entry.namespace,
@@ -207,7 +218,7 @@ export class Mesh implements AsyncDisposable {
     let entry: ServiceEntry = {
       name,
       namespace: this.#namespace,
-      selector: { app: name },
+      ...(options.endpoints ? {} : { selector: { app: name } }),
       ...options,
       addresses,
     }

@@ -10,6 +10,7 @@ export const plan = {
   ipv6: 'fd77::/64',
   gateway: { ipv4: '10.77.0.1', ipv6: 'fd77::1' },
   controlPlane: '10.77.0.2',
+  controlPlaneIpv6: 'fd77::2',
 } as const
 
 /** A bridge in a namespace of its own, which stands for the node, and a namespace for each pod, joined to it. */
@@ -82,6 +83,7 @@ export class Network {
     within(this.node, () => {
       if (!this.ipv6) writeFileSync('/proc/sys/net/ipv6/conf/default/disable_ipv6', '1')
       writeFileSync('/proc/sys/net/ipv4/ip_forward', '1')
+      if (this.ipv6) writeFileSync('/proc/sys/net/ipv6/conf/all/forwarding', '1')
       writeFileSync('/proc/sys/net/ipv4/conf/all/send_redirects', '0')
       writeFileSync('/proc/sys/net/ipv4/conf/default/send_redirects', '0')
     })

@@ -21,15 +21,37 @@ export interface WorkloadEntry {
   node?: string
   zone?: string
   region?: string
+  ports?: Readonly<Record<string, number>>
+}
+
+export interface EndpointEntry {
+  address: string
+  ready?: boolean
+  node?: string
+  zone?: string
+  hints?: readonly string[]
+  ports?: Readonly<Record<string, number>>
 }
 
 export interface ServiceEntry {
   name: string
   namespace: string
   addresses: readonly string[]
-  selector: Readonly<Record<string, string>>
+  ingressAddresses?: readonly string[]
+  /** Undefined, beside `endpoints`, for a service that names those. */
+  selector?: Readonly<Record<string, string>> | undefined
+  endpoints?: readonly EndpointEntry[]
   publishNotReadyAddresses?: boolean
-  ports: ReadonlyArray<{ name?: string; port: number; targetPort?: number }>
+  internalTrafficPolicy?: 'Cluster' | 'Local'
+  trafficDistribution?: 'PreferSameZone' | 'PreferSameNode'
+  sessionAffinity?: 'None' | 'ClientIP'
+  sessionAffinitySeconds?: number
+  ports: ReadonlyArray<{
+    name?: string
+    port: number
+    targetPort?: number | string
+    protocol?: 'TCP' | 'UDP' | 'SCTP'
+  }>
 }
 
 export type PolicyEntry = PeerAuthentication | AuthorizationPolicy
@@ -76,6 +98,7 @@ export class RegistryFile {
   readonly path: string
   #mesh: MeshEntry
   readonly #workloads = new Map<string, WorkloadEntry>()
+  #crowd: readonly WorkloadEntry[] = []
   readonly #services = new Map<string, ServiceEntry>()
   readonly #policies = new Map<string, PolicyEntry>()
 
@@ -100,6 +123,12 @@ export class RegistryFile {
     this.#write()
   }
 
+  /** Replaces the workloads that this made, of which there may be thousands, and no others, in one step. */
+  setWorkloads(entries: readonly WorkloadEntry[]): void {
+    this.#crowd = entries
+    this.#write()
+  }
+
   setService(entry: ServiceEntry): void {
     this.#services.set(`${entry.namespace}/${entry.name}`, entry)
     this.#write()
@@ -120,6 +149,12 @@ export class RegistryFile {
     this.#write()
   }
 
+  /** Puts one policy in the place of another, in one step. */
+  exchangePolicy(old: Pick<PolicyEntry, 'kind' | 'namespace' | 'name'>, entry: PolicyEntry): void {
+    this.#policies.delete(policyKey(old))
+    this.setPolicy(entry)
+  }
+
   /** Puts any text in the file's place, good or bad; the next change brings back what was there. */
   writeText(text: string): void {
     writeFileSync(`${this.path}.next`, text)
@@ -131,7 +166,7 @@ export class RegistryFile {
       stringify(
         {
           mesh: this.#mesh,
-          workloads: [...this.#workloads.values()],
+          workloads: [...this.#workloads.values(), ...this.#crowd],
           services: [...this.#services.values()],
           policies: [...this.#policies.values()],
         },
