@@ -2,7 +2,7 @@ import type { IpAddress } from '#mesh/address.ts'
 import type { Log } from '#runtime/log.ts'
 import type { PolicyObject } from './objects/policy.ts'
 import type { LostAddress } from './state/addresses.ts'
-import type { Judgement } from './state/policies.ts'
+import { type Judgement, meanwhile } from './state/policies.ts'
 
 export interface Found {
   readonly judgements: ReadonlyMap<PolicyObject, Judgement>
@@ -49,8 +49,7 @@ export class Findings {
 function refused(judgements: Found['judgements']): string[] {
   return [...judgements].flatMap(([{ kind, namespace, name }, judgement]) => {
     if (judgement.kind === 'accepted') return []
-    const stays = judgement.lastGood ? 'the version before stays in force' : 'it does not hold on anything'
-    return `${kind} ${namespace}/${name} is refused, ${stays}: ${judgement.problems.join('; ')}`
+    return `${kind} ${namespace}/${name} is refused, ${meanwhile(judgement)}: ${judgement.problems.join('; ')}`
   })
 }
 

@@ -67,18 +67,44 @@ describe('a policy', () => {
     expect(inForce(keeper.take([again]))).toMatchObject([{ dryRun: true }])
   })
 
-  test('that never was good is not in force, nor is one that was made anew', () => {
+  test.each([
+    ['an Allow admits nobody', { rules: 'all' }, { action: 'Allow', rules: [] }],
+    ['a Deny denies everybody', { action: 'Deny', rules: 'all' }, { action: 'Deny', rules: [{}] }],
+    ['an action that nobody knows denies everybody', { action: 'Audit' }, { action: 'Deny' }],
+    ['what is no policy at all admits nobody', 'nonsense', { action: 'Allow', rules: [] }],
+  ])('that never was good closes what it selects: %s', (_, spec, expected) => {
+    const selector = { matchLabels: { app: 'cart' } }
+    const bad = policy(typeof spec === 'string' ? spec : { selector, ...spec })
+    const [document] = inForce(new PolicyKeeper().take([bad]))
+    const selected = typeof spec === 'string' ? undefined : { app: 'cart' }
+    expect(document).toMatchObject({ namespace: 'shop', name: 'cart', selector: selected, ...expected })
+  })
+
+  test('that never was good closes its namespace where its selector cannot be read', () => {
+    const bad = policy({ selector: { matchLabels: { app: 7 } }, rules: 'all' })
+    expect(inForce(new PolicyKeeper().take([bad]))).toMatchObject([{ selector: undefined, rules: [] }])
+  })
+
+  test('a PeerAuthentication that never was good is strict', () => {
+    const bad = policy({ mode: 'Strickt' }, { kind: 'PeerAuthentication' })
+    expect(inForce(new PolicyKeeper().take([bad]))).toMatchObject([{ mode: 'Strict' }])
+  })
+
+  test('a dry run that never was good does nothing', () => {
+    expect(inForce(new PolicyKeeper().take([policy({ dryRun: true, rules: 'all' })]))).toEqual([])
+  })
+
+  test('made anew under its name does not have the version before', () => {
     const keeper = new PolicyKeeper()
-    expect(inForce(keeper.take([policy({ rules: 'all' })]))).toEqual([])
-    keeper.take([policy(allowCart, { generation: 2 })])
-    expect(inForce(keeper.take([policy({ rules: 'all' }, { uid: 'second' })]))).toEqual([])
+    keeper.take([policy(allowCart)])
+    expect(inForce(keeper.take([policy({ rules: 'all' }, { uid: 'second' })]))).toMatchObject([{ rules: [] }])
   })
 
   test('that is gone is forgotten', () => {
     const keeper = new PolicyKeeper()
     keeper.take([policy(allowCart)])
     expect(inForce(keeper.take([]))).toEqual([])
-    expect(inForce(keeper.take([policy({ rules: 'all' }, { generation: 2 })]))).toEqual([])
+    expect(inForce(keeper.take([policy({ rules: 'all' }, { generation: 2 })]))).toMatchObject([{ rules: [] }])
   })
 
   test.each([

@@ -13,6 +13,8 @@ export type Judgement =
       readonly problems: readonly string[]
       /** The version before, which stays in force; undefined when no version was ever accepted. */
       readonly lastGood: PolicyDocument | undefined
+      /** What holds in place of one that never was good: nobody knows what it would have refused, so all is. */
+      readonly standIn: PolicyDocument | undefined
     }
 
 /** Judges policies, and remembers of each the last version that was accepted. */
@@ -36,8 +38,19 @@ export class PolicyKeeper {
 /** The policies that are in force. */
 export function inForce(judgements: ReadonlyMap<PolicyObject, Judgement>): PolicyDocument[] {
   return [...judgements.values()]
-    .flatMap((judgement) => (judgement.kind === 'accepted' ? judgement.document : (judgement.lastGood ?? [])))
+    .flatMap((judgement) => holding(judgement) ?? [])
     .sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1))
+}
+
+/** What holds of a policy now; undefined for a dry run that never was good. */
+export function holding(judgement: Judgement): PolicyDocument | undefined {
+  return judgement.kind === 'accepted' ? judgement.document : (judgement.lastGood ?? judgement.standIn)
+}
+
+/** What becomes of a refused policy until it is mended, as a part of a sentence. */
+export function meanwhile({ lastGood, standIn }: Judgement & { kind: 'refused' }): string {
+  if (lastGood) return 'the version before stays in force'
+  return standIn ? 'what it selects is closed until it is mended' : 'it is not in force'
 }
 
 function judge(object: PolicyObject, before: Judgement | undefined): Judgement {
@@ -45,7 +58,26 @@ function judge(object: PolicyObject, before: Judgement | undefined): Judgement {
   if ('policy' in parsed) return { kind: 'accepted', document: parsed.policy }
   const problems = parsed.problems.map(({ path, message }) => `${placeOf(path)} ${message}`)
   const lastGood = before?.kind === 'accepted' ? before.document : before?.lastGood
-  return { kind: 'refused', problems, lastGood }
+  return { kind: 'refused', problems, lastGood, standIn: standInFor(object) }
+}
+
+/** Closes what the policy selects, or its whole namespace where that cannot be read either. */
+function standInFor(object: PolicyObject): PolicyDocument | undefined {
+  const spec = isMapping(object.spec) ? object.spec : {}
+  if (spec['dryRun'] === true) return undefined
+  const closed = closedBy(object, spec)
+  for (const scope of [{ selector: spec['selector'] }, {}]) {
+    const parsed = parsePolicy(documentOf({ ...object, spec: { ...scope, ...closed } }))
+    if ('policy' in parsed) return parsed.policy
+  }
+  throw new Error(`no stand-in for ${object.kind} ${object.namespace}/${object.name}`)
+}
+
+function closedBy({ kind }: PolicyObject, { action = 'Allow' }: Readonly<Record<string, unknown>>) {
+  if (kind === 'PeerAuthentication') return { mode: 'Strict' }
+  // Beside other policies an Allow that admits nobody takes nothing away from them, as this one would not have.
+  if (action === 'Allow') return { action, rules: [] }
+  return { action: 'Deny', rules: [{ from: [{ ipBlocks: ['0.0.0.0/0', '::/0'] }] }] }
 }
 
 /** The document that a registry file would hold: names beside the fields, labels right under the selector. */

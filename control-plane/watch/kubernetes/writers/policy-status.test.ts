@@ -73,8 +73,8 @@ test('says what is wrong with a refused one, and that the version before stays',
   })
   const never = await statuses(new PolicyKeeper(), [policy('shop/bad', { action: 'Audit' })])
   expect(never['shop/authorizationpolicies/bad']).toMatchObject({
-    workloads: 0,
-    conditions: [{ message: expect.stringContaining('no version of it is in force') }],
+    workloads: 3,
+    conditions: [{ message: expect.stringContaining('what it selects is closed until it is mended') }],
   })
 })
 

@@ -3,7 +3,7 @@ import type { RegistryWorkload } from '../../../model/registry-state.ts'
 import { type Applied, apply } from '../api/apply.ts'
 import type { ApiClient } from '../api/client.ts'
 import { type Condition, type PolicyObject, policyApi, policyCollections } from '../objects/policy.ts'
-import type { Judgement } from '../state/policies.ts'
+import { holding, type Judgement, meanwhile } from '../state/policies.ts'
 import type { Correction } from './writer.ts'
 
 export interface PolicyStatusOptions {
@@ -23,7 +23,7 @@ export function policyStatusCorrections(options: PolicyStatusOptions): Correctio
     ({ namespace }) => namespace,
   )
   return [...judgements].flatMap(([object, judgement]) => {
-    const document = judgement.kind === 'accepted' ? judgement.document : judgement.lastGood
+    const document = holding(judgement)
     const held = document === undefined ? 0 : heldWorkloads(document, byNamespace, rootNamespace)
     const wanted = statusOf(object, judgement, held)
     if (sameStatus(object, wanted)) return []
@@ -49,8 +49,7 @@ function statusOf({ generation }: PolicyObject, judgement: Judgement, workloads:
         condition: { ...condition, status: 'True', reason: 'Accepted', message: 'it is in force as written' },
       }
     case 'refused': {
-      const stays = judgement.lastGood ? 'the version before stays in force' : 'no version of it is in force'
-      const message = `${judgement.problems.join('; ')}; ${stays}`.slice(0, messageLimit)
+      const message = `${judgement.problems.join('; ')}; ${meanwhile(judgement)}`.slice(0, messageLimit)
       return { workloads, condition: { ...condition, status: 'False', reason: 'Invalid', message } }
     }
   }
