@@ -121,7 +121,7 @@ export const story: readonly Chapter[] = [
       const seen = await inboundOf(
         catalog,
         'outsider refused',
-        ({ reason }) => reason === 'deny_matched',
+        ({ reason }) => reason === 'plaintext_denied',
         before,
       )
       strict.remove()

@@ -40,7 +40,9 @@ function isBySidecar({ kind }: RouteRefusal): boolean {
 function changesFor(reason: RouteRefusal, snapshot: Snapshot): string[] {
   switch (reason.kind) {
     case 'no_endpoints':
-      return endpointChanges(reason.service, snapshot)
+      return reason.onNode === undefined
+        ? endpointChanges(reason.service, snapshot)
+        : ['write internalTrafficPolicy: Cluster, or run an endpoint on that node']
     case 'no_such_port':
       return portChanges(reason, snapshot)
     case 'unknown_in_mesh':
@@ -64,6 +66,8 @@ function portChanges(
 ): string[] {
   const service = snapshot.services.get(key)
   if (!service) return []
-  const known = service.ports.map(({ servicePort, targetPort }) => `${servicePort}->${targetPort}`)
+  const known = service.ports.map(({ servicePort, targetPort }) => {
+    return targetPort === 0 ? `${servicePort}` : `${servicePort}->${targetPort}`
+  })
   return [`write one of its ports (${known.join(', ')})`, `add port ${port} to service ${nameOf(service)}`]
 }

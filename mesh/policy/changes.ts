@@ -5,6 +5,7 @@ import { type Authorization, emptyMatch, type Match, type Rule } from './authori
 import type { ConnectionFacts, Decision, PolicyRule } from './decision.ts'
 import type { WorkloadPolicies } from './evaluate.ts'
 import { formatPolicy } from './format.ts'
+import { type PolicySet, policySet } from './policy-set.ts'
 import { peerAuthenticationOf } from './strict.ts'
 
 /** Something that an operator could write, and the workload's policies as they would be then. */
@@ -31,7 +32,7 @@ export function suggestChanges(
 }
 
 function waysPastDeny(by: PolicyRule, facts: ConnectionFacts, policies: WorkloadPolicies): Change[] {
-  const policy = policies.deny.find(({ key }) => key === by.policy)
+  const policy = policies.deny.policies.find(({ key }) => key === by.policy)
   const rule = policy?.rules[by.rule]
   if (policy === undefined || rule === undefined) return []
   const { port } = facts.destination
@@ -55,14 +56,17 @@ function waysPastDeny(by: PolicyRule, facts: ConnectionFacts, policies: Workload
 }
 
 function waysToAllow(facts: ConnectionFacts, policies: WorkloadPolicies): Change[] {
-  const widened = policies.allow.flatMap((policy) => {
+  const nearby = policies.allow.policies.flatMap((policy) => {
     const nearest = nearestRule(policy.rules, facts)
-    if (nearest === undefined) return []
+    return nearest === undefined ? [] : [{ policy, nearest }]
+  })
+  const widened = narrowestFirst(nearby).map(({ policy, nearest }) => {
     const text = `${nearest.steps.join(' and ')} in rule ${nearest.index} of ${formatPolicy(policy.key)}`
     return { text, policies: withRules(policies, policy, policy.rules.with(nearest.index, nearest.rule)) }
   })
-  const added = policies.allow.slice(0, 1).map((policy) => addRule(policy, facts, policies))
-  return [...widened, ...added, ...policies.dryRunAllow.map((policy) => enforce(policy, policies))]
+  const added = policies.allow.policies.slice(0, 1).map((policy) => addRule(policy, facts, policies))
+  const { matching } = trials(policies.dryRunAllow, facts)
+  return [...widened, ...added, ...matching.map((policy) => enforce(policy, policies))]
 }
 
 function waysToRefuse(
@@ -70,13 +74,37 @@ function waysToRefuse(
   facts: ConnectionFacts,
   policies: WorkloadPolicies,
 ): Change[] {
-  const allowing = policies.allow.filter(({ key }) => key === by?.policy)
+  const allowing = policies.allow.policies.filter(({ key }) => key === by?.policy)
   const removed = allowing.map((policy) => ({
     text: `remove rule ${by!.rule} of ${formatPolicy(policy.key)}`,
     policies: withRules(policies, policy, policy.rules.with(by!.rule, nobody)),
   }))
-  const dryRuns = [...policies.dryRunDeny, ...policies.dryRunAllow]
+  const dryRuns = [
+    ...trials(policies.dryRunDeny, facts).matching,
+    ...trials(policies.dryRunAllow, facts).others,
+  ]
   return [...removed, ...dryRuns.map((policy) => enforce(policy, policies)), addDeny(facts, policies)]
+}
+
+/** Of thousands that could be changed nobody reads more, and each is a set of policies to judge by. */
+const most = 5
+
+interface Nearby {
+  readonly policy: Authorization
+  readonly nearest: NonNullable<ReturnType<typeof nearestRule>>
+}
+
+function narrowestFirst(nearby: readonly Nearby[]): readonly Nearby[] {
+  return nearby.toSorted((a, b) => a.nearest.steps.length - b.nearest.steps.length).slice(0, most)
+}
+
+/** Of policies that are only tried out, some that match and some that do not. */
+function trials(set: PolicySet, facts: ConnectionFacts) {
+  const keys = new Set(set.every(facts).map(({ policy }) => policy))
+  return {
+    matching: set.policies.filter(({ key }) => keys.has(key)).slice(0, most),
+    others: set.policies.filter(({ key }) => !keys.has(key)).slice(0, most),
+  }
 }
 
 function addRule(policy: Authorization, facts: ConnectionFacts, policies: WorkloadPolicies): Change {
@@ -102,14 +130,14 @@ function addDeny(facts: ConnectionFacts, policies: WorkloadPolicies): Change {
   }
   return {
     text: `write a Deny AuthorizationPolicy that selects the workload, from ${field} [${value}]`,
-    policies: { ...policies, deny: [...policies.deny, policy] },
+    policies: { ...policies, deny: policySet([...policies.deny.policies, policy]) },
   }
 }
 
 function enforce(policy: Authorization, policies: WorkloadPolicies): Change {
   return {
     text: `set dryRun: false in ${formatPolicy(policy.key)}`,
-    policies: { ...policies, [policy.action]: [...policies[policy.action], policy] },
+    policies: { ...policies, [policy.action]: policySet([...policies[policy.action].policies, policy]) },
   }
 }
 
@@ -127,8 +155,9 @@ function withRules(
   policy: Authorization,
   rules: readonly Rule[],
 ): WorkloadPolicies {
-  const replaced = policies[policy.action].map((other) => (other === policy ? { ...policy, rules } : other))
-  return { ...policies, [policy.action]: replaced }
+  const held = policies[policy.action].policies
+  const replaced = held.map((other) => (other === policy ? { ...policy, rules } : other))
+  return { ...policies, [policy.action]: policySet(replaced) }
 }
 
 /** How a policy would single the source out: by its identity, or by its address when it has none. */

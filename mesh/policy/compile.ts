@@ -25,15 +25,21 @@ export function compilePolicies(
   rootNamespace = 'weft-system',
 ): CompiledPolicies {
   const compiled = distinct(policies).map((document) => compile(document, rootNamespace))
-  const byNamespace = Map.groupBy(compiled, ({ document }) => document.namespace)
+  const byNamespace = new Map(
+    [...Map.groupBy(compiled, ({ document }) => document.namespace)].map(([namespace, list]) => [
+      namespace,
+      selection(list),
+    ]),
+  )
   const authorizations = compiled.flatMap(({ authorization }) => authorization ?? [])
 
   return {
     authorizations: new Map(authorizations.map((authorization) => [authorization.key, authorization])),
     policiesFor(workload) {
-      const near = byNamespace.get(workload.namespace) ?? []
-      const far = workload.namespace === rootNamespace ? [] : (byNamespace.get(rootNamespace) ?? [])
-      const selected = [...near, ...far].filter(({ document }) => selects(document.selector, workload.labels))
+      const namespaces = new Set([workload.namespace, rootNamespace])
+      const selected = [...namespaces].flatMap(
+        (namespace) => byNamespace.get(namespace)?.(workload.labels) ?? [],
+      )
       const holding = [...selected.filter(isAuthorizationPolicy), ...effective(selected, rootNamespace)]
       return holding.flatMap(({ authorization }) => authorization?.key ?? []).sort()
     },
@@ -70,6 +76,20 @@ function effective(selected: readonly Compiled[], rootNamespace: string): readon
 /** Workload over namespace over mesh; between two selectors, the workload's own namespace over the root's. */
 function specificity({ selector, namespace }: PeerAuthentication, rootNamespace: string): number {
   return (selector === undefined ? 0 : 2) + (namespace === rootNamespace ? 0 : 1)
+}
+
+/** Finds those that select given labels. A selector is filed under its first label, so that few of thousands are asked. */
+function selection(compiled: readonly Compiled[]): (labels: Labels) => Compiled[] {
+  const byLabel = Map.groupBy(compiled, ({ document: { selector } }) => {
+    const [first] = Object.entries(selector ?? {})
+    return first === undefined ? '' : `${first[0]}=${first[1]}`
+  })
+  return (labels) => {
+    const keys = ['', ...Object.entries(labels).map(([key, value]) => `${key}=${value}`)]
+    return keys
+      .flatMap((key) => byLabel.get(key) ?? [])
+      .filter(({ document }) => selects(document.selector, labels))
+  }
 }
 
 function selects(selector: Labels | undefined, labels: Labels): boolean {

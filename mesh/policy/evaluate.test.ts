@@ -8,8 +8,7 @@ import { evaluate, workloadPolicies } from './evaluate.ts'
 import { facts, named } from './testing/arbitraries.ts'
 import { modelDecides, modelDecidesEnforcingAll } from './testing/model.ts'
 
-// What YAML cannot say, or another control plane may send. The decision tables are in allow, deny, dry-run,
-// peer-authentication and selection.
+// What YAML cannot say, or another control plane may send. The rest is in the decision table of docs/policy.md.
 
 const frontend: ConnectionFacts = {
   peer: spiffeId('cluster.local', 'shop', 'frontend')!,

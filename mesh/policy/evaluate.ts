@@ -1,13 +1,13 @@
-import type { Authorization, Rule } from './authorization.ts'
+import type { Authorization } from './authorization.ts'
 import type { ConnectionFacts, Decision, Denial, DenialReason, Permit, PolicyRule } from './decision.ts'
-import { matchHolds } from './match.ts'
+import { type PolicySet, policySet } from './policy-set.ts'
 
 /** The policies that hold on one workload, looked up and sorted once, so that judging a connection looks up nothing. */
 export interface WorkloadPolicies {
-  readonly deny: readonly Authorization[]
-  readonly allow: readonly Authorization[]
-  readonly dryRunDeny: readonly Authorization[]
-  readonly dryRunAllow: readonly Authorization[]
+  readonly deny: PolicySet
+  readonly allow: PolicySet
+  readonly dryRunDeny: PolicySet
+  readonly dryRunAllow: PolicySet
   /** Named by the workload, and not known: as long as there is one, nobody is admitted. */
   readonly missing: readonly string[]
 }
@@ -22,31 +22,37 @@ export function evaluate(facts: ConnectionFacts, policies: WorkloadPolicies): De
   const missing = policies.missing[0]
   if (missing !== undefined) return denial({ kind: 'policy_missing', policy: missing })
 
-  const denied = firstMatching(policies.deny, facts)
+  const denied = policies.deny.first(facts)
   if (denied !== undefined) return denial({ kind: 'deny_matched', by: denied })
 
-  if (policies.allow.length === 0) return permit(undefined, wouldDeny(facts, policies))
+  if (isEmpty(policies.allow)) return permit(undefined, wouldDeny(facts, policies))
 
-  const allowed = firstMatching(policies.allow, facts)
+  const allowed = policies.allow.first(facts)
   if (allowed !== undefined) return permit(allowed, wouldDeny(facts, policies))
 
-  return denial(noneOf(policies.allow))
+  return denial(policies.allow.noneMatched)
 }
 
-/** Looks up the policies that a workload names. A name that is listed twice counts once. */
+/**
+ * Looks up the policies that a workload names. A name that is listed twice counts once. Of what was looked up before,
+ * sets that are the same still are kept, with the index that they may have built.
+ */
 export function workloadPolicies(
   names: readonly string[],
   authorizations: ReadonlyMap<string, Authorization>,
+  before?: WorkloadPolicies,
 ): WorkloadPolicies {
   const unique = [...new Set(names)]
   const known = unique.flatMap((name) => authorizations.get(name) ?? [])
-  const select = (action: Authorization['action'], dryRun: boolean) =>
-    known.filter((policy) => policy.action === action && policy.dryRun === dryRun)
+  const select = (action: Authorization['action'], dryRun: boolean, set: PolicySet | undefined) => {
+    const policies = known.filter((policy) => policy.action === action && policy.dryRun === dryRun)
+    return set !== undefined && sameItems(set.policies, policies) ? set : policySet(policies)
+  }
   return {
-    deny: select('deny', false),
-    allow: select('allow', false),
-    dryRunDeny: select('deny', true),
-    dryRunAllow: select('allow', true),
+    deny: select('deny', false, before?.deny),
+    allow: select('allow', false, before?.allow),
+    dryRunDeny: select('deny', true, before?.dryRunDeny),
+    dryRunAllow: select('allow', true, before?.dryRunAllow),
     missing: unique.filter((name) => !authorizations.has(name)),
   }
 }
@@ -57,37 +63,18 @@ export function workloadPolicies(
  */
 function wouldDeny(facts: ConnectionFacts, policies: WorkloadPolicies): readonly DenialReason[] {
   const { dryRunDeny, dryRunAllow, allow } = policies
-  const reasons: DenialReason[] = dryRunDeny.flatMap((policy) => {
-    const by = matchingRule(policy, facts)
-    return by === undefined ? [] : [{ kind: 'deny_matched', by }]
-  })
-  const closes = allow.length === 0 && dryRunAllow.length > 0
-  if (closes && firstMatching(dryRunAllow, facts) === undefined) reasons.push(noneOf(dryRunAllow))
+  const reasons: DenialReason[] = dryRunDeny.every(facts).map((by) => ({ kind: 'deny_matched', by }))
+  const closes = isEmpty(allow) && !isEmpty(dryRunAllow)
+  if (closes && dryRunAllow.first(facts) === undefined) reasons.push(dryRunAllow.noneMatched)
   return reasons
 }
 
-function firstMatching(policies: readonly Authorization[], facts: ConnectionFacts): PolicyRule | undefined {
-  for (const policy of policies) {
-    const by = matchingRule(policy, facts)
-    if (by !== undefined) return by
-  }
-  return undefined
+function isEmpty({ policies }: PolicySet): boolean {
+  return policies.length === 0
 }
 
-function matchingRule(policy: Authorization, facts: ConnectionFacts): PolicyRule | undefined {
-  const rule = policy.rules.findIndex((rule) => ruleMatches(rule, facts))
-  return rule === -1 ? undefined : { policy: policy.key, rule }
-}
-
-/** Nothing demanded is nothing failed: a rule without clauses, or a clause without matches, holds for everybody. */
-function ruleMatches(rule: Rule, facts: ConnectionFacts): boolean {
-  return rule.clauses.every(
-    ({ matches }) => matches.length === 0 || matches.some((match) => matchHolds(match, facts)),
-  )
-}
-
-function noneOf(policies: readonly Authorization[]): DenialReason {
-  return { kind: 'no_allow_matched', policies: policies.map((policy) => policy.key) }
+function sameItems<Item>(a: readonly Item[], b: readonly Item[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
 function denial(reason: DenialReason): Denial {

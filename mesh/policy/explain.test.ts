@@ -7,7 +7,7 @@ import type { ConnectionFacts } from './decision.ts'
 import { evaluate, workloadPolicies } from './evaluate.ts'
 import { describeDenial, explainDecision } from './explain.ts'
 import { facts, named } from './testing/arbitraries.ts'
-import { holding } from './testing/decision-table.ts'
+import { holding } from './testing/holding.ts'
 
 const frontend: ConnectionFacts = {
   peer: spiffeId('cluster.local', 'shop', 'frontend')!,
@@ -154,6 +154,24 @@ describe('describeDenial', () => {
     expect(describeDenial({ kind: 'no_allow_matched', policies })).toBe(
       'no rule of AuthorizationPolicy shop/a, AuthorizationPolicy shop/b, AuthorizationPolicy shop/c and 2 more allows it',
     )
+  })
+})
+
+describe('a workload of thousands of policies', () => {
+  it('is explained with the few nearest changes, and soon', () => {
+    const written = Array.from({ length: 3_000 }, (_, n) => {
+      const ports = n === 2_000 ? '[8080]' : '[1]'
+      return `{ kind: AuthorizationPolicy, name: p${n}, namespace: shop, rules: [{ from: [{ serviceAccounts: [a${n}] }], to: [{ ports: ${ports} }] }] }`
+    })
+    const policies = holding(written.join(','))
+    const before = process.cpuUsage()
+    const { suggestions } = explainDecision(frontend, policies)
+    const { user, system } = process.cpuUsage(before)
+    expect(suggestions).toHaveLength(6)
+    expect(suggestions[0]).toBe(
+      'add shop/frontend to serviceAccounts in rule 0 of AuthorizationPolicy shop/p2000',
+    )
+    expect((user + system) / 1_000).toBeLessThan(5_000)
   })
 })
 

@@ -40,7 +40,7 @@ export function describeDenial(reason: DenialReason): string {
         ? `${formatRule(reason.by)} denies it`
         : `${formatPolicy(reason.by.policy)} is strict there and the peer proved no identity`
     case 'no_allow_matched':
-      return `no rule of ${some(reason.policies.map(formatPolicy))} allows it`
+      return `no rule of ${some(reason.policies)} allows it`
     case 'policy_missing':
       return `${formatPolicy(reason.policy)} holds on the workload and has not arrived there`
   }
@@ -93,7 +93,7 @@ function formatRule({ policy, rule }: PolicyRule): string {
 }
 
 /** A log line stays short, however many policies hold. */
-function some(names: readonly string[]): string {
-  const shown = names.slice(0, 3).join(', ')
-  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown
+function some(policies: readonly string[]): string {
+  const shown = policies.slice(0, 3).map(formatPolicy).join(', ')
+  return policies.length > 3 ? `${shown} and ${policies.length - 3} more` : shown
 }

@@ -1,7 +1,14 @@
 import { cidrContains } from '../address.ts'
 import { principalOf, type SpiffeId } from '../spiffe-id.ts'
-import type { Match, ServiceAccountMatch, StringMatch } from './authorization.ts'
+import type { Match, Rule, ServiceAccountMatch, StringMatch } from './authorization.ts'
 import type { ConnectionFacts } from './decision.ts'
+
+/** Nothing demanded is nothing failed: a rule without clauses, or a clause without matches, holds for everybody. */
+export function ruleMatches(rule: Rule, facts: ConnectionFacts): boolean {
+  return rule.clauses.every(
+    ({ matches }) => matches.length === 0 || matches.some((match) => matchHolds(match, facts)),
+  )
+}
 
 /** Whether every field of a match that says something holds; false when none says anything. */
 export function matchHolds(match: Match, facts: ConnectionFacts): boolean {

@@ -93,6 +93,11 @@ describe('a refusal', () => {
     [{ kind: 'not_ready', missing: 'a certificate' }, 'not_ready', 'a certificate'],
     [{ kind: 'route', reason: { kind: 'no_endpoints', service: 'a/b' } }, 'no_endpoints', 'a/b'],
     [{ kind: 'policy', reason: { kind: 'policy_missing', policy: 'a/b' } }, 'policy_missing', 'a/b'],
+    [
+      { kind: 'policy', reason: { kind: 'deny_matched', by: { policy: 'a/peer_authentication_b', rule: 0 } } },
+      'plaintext_denied',
+      'PeerAuthentication a/b is strict there',
+    ],
     [{ kind: 'plaintext_from_mesh', claimed: identity('web') }, 'plaintext_from_mesh', 'shop/sa/web'],
     [{ kind: 'upstream', failure: 'timeout', message: 'no answer' }, 'timeout', 'no answer'],
     [{ kind: 'route_changed' }, 'route_changed', 'no longer'],

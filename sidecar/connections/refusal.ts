@@ -1,6 +1,7 @@
 import type { IpAddress } from '#mesh/address.ts'
 import type { DenialReason } from '#mesh/policy/decision.ts'
 import { describeDenial } from '#mesh/policy/explain.ts'
+import { peerAuthenticationOf } from '#mesh/policy/strict.ts'
 import { describeRefusal as describeRouteRefusal, type RouteRefusal } from '#mesh/route.ts'
 import { formatSpiffeId, type SpiffeId } from '#mesh/spiffe-id.ts'
 import { ConnectError, type ConnectFailure } from '../proxy/connect-error.ts'
@@ -30,8 +31,13 @@ export type Refusal =
 export function refusalReason(refusal: Refusal): string {
   switch (refusal.kind) {
     case 'route':
-    case 'policy':
       return refusal.reason.kind
+    case 'policy': {
+      const { reason } = refusal
+      // Strict refuses whoever proves no identity, and that is what an operator looks for.
+      const strict = reason.kind === 'deny_matched' && peerAuthenticationOf(reason.by.policy) !== undefined
+      return strict ? 'plaintext_denied' : reason.kind
+    }
     case 'upstream':
       return refusal.failure
     default:

@@ -45,6 +45,16 @@ describe('an update', () => {
     ])
   })
 
+  it('of somebody else’s workload leaves the policies, and what was made of them, alone', () => {
+    const own = { ...self, authorizationPolicies: [deny.key] }
+    const held = view({ workloads: [own], authorizations: [deny] })
+    const before = held.current().policies
+    held.apply({ workloads: [web] })
+    expect(held.current().policies.deny).toBe(before.deny)
+    held.apply({ authorizations: [{ ...deny }] })
+    expect(held.current().policies.deny).not.toBe(before.deny)
+  })
+
   it('is seen whole: nobody is told before all of it is there', () => {
     const held = view({ settings: settings(), workloads: [web] })
     const seen: unknown[] = []

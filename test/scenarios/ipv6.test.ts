@@ -145,7 +145,7 @@ describe.skipIf(lacks('IPv6', 'tcpdump'))('IPv6', () => {
       ],
     })
     using exempt = await Listener.open(bob, 9090, { host: '::' })
-    await refusedAtBob('deny_matched', v6(bob, 8080))
+    await refusedAtBob('plaintext_denied', v6(bob, 8080))
     using _allowed = await until('the outsider’s IPv6 address to be allowed', () =>
       converse(outsider, v6(bob, 9090), exempt),
     )

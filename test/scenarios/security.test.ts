@@ -193,11 +193,11 @@ describe.skipIf(lacks('security', 'openssl', 'tcpdump'))('security', () => {
       using _strict = mesh.policy(policy)
       const { namespace = 'shop', name } = policy
       expect(await cut(bob, plain)).toMatchObject({
-        reason: 'deny_matched',
+        reason: 'plaintext_denied',
         detail: `PeerAuthentication ${namespace}/${name} is strict there and the peer proved no identity`,
         security: 'none',
       })
-      await refusedInbound(bob, 'deny_matched', () => Conversation.refusal(outsider, `${bob.ip}:8080`))
+      await refusedInbound(bob, 'plaintext_denied', () => Conversation.refusal(outsider, `${bob.ip}:8080`))
       await stillCarries(encrypted)
     })
 

@@ -57,13 +57,20 @@ export const named = fc.record({
   names: fc.array(fc.constantFrom(...names.map((name) => `shop/${name}`)), { maxLength: 5 }),
   authorizations: fc
     .uniqueArray(fc.constantFrom(...names), { minLength: 2, maxLength: names.length })
-    .chain((present) => fc.tuple(...present.map(authorization)))
+    .chain((present) => fc.tuple(...present.map((name) => authorization(name))))
     .map((policies) => new Map(policies.map((policy) => [policy.key, policy]))),
 })
 
-function authorization(name: string): fc.Arbitrary<Authorization> {
-  const clause = fc.record({ matches: fc.array(match, { maxLength: 2 }) })
-  const rule = fc.record({ clauses: fc.array(clause, { maxLength: 2 }) })
+/** Policies whose rules demand something, so that few of them match one connection. */
+export function demandingPolicies(most: number): fc.Arbitrary<Authorization[]> {
+  return fc
+    .array(fc.nat(), { maxLength: most })
+    .chain((list) => fc.tuple(...list.map((_, n) => authorization(`p${n}`, 1))))
+}
+
+function authorization(name: string, least = 0): fc.Arbitrary<Authorization> {
+  const clause = fc.record({ matches: fc.array(match, { minLength: least, maxLength: 2 }) })
+  const rule = fc.record({ clauses: fc.array(clause, { minLength: least, maxLength: 2 }) })
   return fc.record({
     key: fc.constant(`shop/${name}`),
     name: fc.constant(name),

@@ -1,97 +1,106 @@
-import { expect, it } from 'vitest'
 import { parse as parseYaml } from 'yaml'
-import { parseIp, parseSocketAddress } from '../../address.ts'
+import { type IpAddress, parseIp } from '../../address.ts'
 import { parseSpiffeId } from '../../spiffe-id.ts'
-import { compilePolicies } from '../compile.ts'
-import type { ConnectionFacts, Decision, DenialReason, PolicyRule } from '../decision.ts'
-import { evaluate, type WorkloadPolicies, workloadPolicies } from '../evaluate.ts'
-import { parsePolicy } from '../parse.ts'
+import type { PolicyTarget } from '../compile.ts'
+import type { ConnectionFacts } from '../decision.ts'
+import type { Labels } from '../documents.ts'
+import { type MarkdownTable, tablesOf } from './markdown.ts'
 
-// A decision table: rows of who connects, where to, and the answer. Every row goes the whole way: YAML, parsed,
-// compiled, selected for the workload, evaluated.
-//   from     a name of `sources` below
-//   to       a port of the workload backend in shop, 10.77.0.12
-//   answer   permit | permit by <policy> <rule> | deny by <policy> <rule> | deny, none of <policies>
-//            and after each semicolon what a dry-run policy would have denied
-
-/** Rows against one Allow policy, shop/policy, with these rules. */
-export function allowRules(rules: string, rows: readonly string[]) {
-  policies(`{ kind: AuthorizationPolicy, name: policy, namespace: shop, rules: [${rules}] }`, rows)
+/** One question of the decision table, and the answer that it must get. */
+export interface Case {
+  readonly title: string
+  /** YAML in flow style, the items of a list. */
+  readonly policies: string
+  readonly workload: PolicyTarget
+  readonly facts: ConnectionFacts
+  /** In the table's words; `yes` and `no` of a table of rules say no more than the rule's number. */
+  readonly answer: string
 }
 
-/** Rows against one Deny policy, shop/policy, with these rules. */
-export function denyRules(rules: string, rows: readonly string[]) {
-  policies(
-    `{ kind: AuthorizationPolicy, name: policy, namespace: shop, action: Deny, rules: [${rules}] }`,
-    rows,
+/** The cases of docs/policy.md; throws for a table, a name or an answer that it does not understand. */
+export function casesOf(markdown: string): Case[] {
+  const all = tablesOf(markdown)
+  const begin = all.findIndex(({ headings }) => headings.includes('Decision table'))
+  const [sources, workloads, ...tables] = all.slice(begin)
+  if (begin < 0 || !sources || !workloads) throw new Error('there is no decision table')
+  const world: World = { sources: sourcesOf(sources), workloads: workloadsOf(workloads) }
+  return tables.flatMap((table) =>
+    table.head[0] === 'from' ? casesOfPolicies(table, world) : casesOfRules(table, world),
   )
 }
 
-/** Rows against these policies, which may or may not select the workload. */
-export function policies(yaml: string, rows: readonly string[]) {
-  const policies = holding(yaml)
-  it.each(rows.map((row) => row.split('|').map((cell) => cell.trim()) as [string, string, string]))(
-    '%s to %s: %s',
-    (from, to, answer) => {
-      expect(told(evaluate(factsOf(from, to), policies))).toBe(answer)
-    },
+interface World {
+  readonly sources: ReadonlyMap<string, Pick<ConnectionFacts, 'peer' | 'sourceIp'>>
+  readonly workloads: ReadonlyMap<string, PolicyTarget & { readonly ip: IpAddress }>
+}
+
+/** `| from | to | answer |` under the policies of the section. */
+function casesOfPolicies({ headings, yaml, rows }: MarkdownTable, world: World): Case[] {
+  const documents = yaml === '' ? [] : (parseYaml(yaml) as unknown[])
+  const policies = documents.map((document) => JSON.stringify(document)).join(', ')
+  return rows.flatMap(([from = '', to = '', answer = '']) =>
+    from.split(', ').map((source) => ({
+      title: `${headings.at(-1)}: ${source} to ${to}`,
+      policies,
+      ...connection(source, to, world),
+      answer,
+    })),
   )
 }
 
-/** Those of the policies, written in flow style, that hold on the workload backend in shop. */
-export function holding(yaml: string): WorkloadPolicies {
-  const documents = (parseYaml(`[${yaml}]`) as unknown[]).map((document) => {
-    const result = parsePolicy(document)
-    if ('problems' in result) throw new Error(JSON.stringify(result.problems))
-    return result.policy
+/** `| case | rules | yes | no |`: one policy, shop/policy, with these rules. */
+function casesOfRules({ head, rows }: MarkdownTable, world: World): Case[] {
+  const action = /^an? (Allow|Deny) with these rules$/.exec(head[1] ?? '')?.[1]
+  if (action === undefined || head[2] !== 'yes' || head[3] !== 'no')
+    throw new Error(`unknown table: ${head.join(', ')}`)
+  return rows.flatMap(([title = '', code = '', yes = '', no = '']) => {
+    const rules = /^`(.*)`$/.exec(code)?.[1]
+    if (rules === undefined) throw new Error(`${title}: the rules are no code: ${code}`)
+    const list = rules === 'none' ? '' : rules
+    const policies = `{ kind: AuthorizationPolicy, name: policy, namespace: shop, action: ${action}, rules: [${list}] }`
+    const named = (cell: string, answer: (rule: string) => string) =>
+      cell === ''
+        ? []
+        : cell.split(', ').map((item) => {
+            const [, source, to, rule] = /^(\S+)(?: to (\S+))?(?: by rule (\d+))?$/.exec(item) ?? []
+            if (source === undefined) throw new Error(`${title}: what is "${item}"?`)
+            return {
+              title: `${action}, ${title}: ${item}`,
+              policies,
+              ...connection(source, to ?? '8080', world),
+              answer: answer(rule ?? '0'),
+            }
+          })
+    const by = (rule: string) => `by rule ${rule} of shop/policy`
+    return action === 'Allow'
+      ? [...named(yes, (rule) => `yes, ${by(rule)}`), ...named(no, () => 'no, none of shop/policy')]
+      : [...named(yes, () => 'yes'), ...named(no, (rule) => `no, ${by(rule)}`)]
   })
-  const { authorizations, policiesFor } = compilePolicies(documents)
-  const names = policiesFor({ namespace: 'shop', labels: { app: 'backend', version: 'v1' } })
-  return workloadPolicies(names, authorizations)
 }
 
-/** Who connects: an address, and the identity proven there, if any. */
-const sources: Readonly<Record<string, string>> = {
-  frontend: '10.77.0.11 cluster.local/ns/shop/sa/frontend',
-  cart: '10.77.0.13 cluster.local/ns/shop/sa/cart',
-  'front.end': '10.77.0.14 cluster.local/ns/shop/sa/front.end',
-  frontxend: '10.77.0.15 cluster.local/ns/shop/sa/frontxend',
-  namesake: '10.77.0.31 cluster.local/ns/pay-eu/sa/frontend',
-  monitor: '10.77.0.41 cluster.local/ns/monitoring/sa/prometheus',
-  stranger: '10.99.0.1 other.example/ns/shop/sa/frontend',
-  impostor: '10.99.0.2 not-cluster.local/ns/shop-eu/sa/frontend',
-  plaintext: '10.77.0.11',
-  neighbour: '10.77.0.16',
-  outside: '192.0.2.9',
-  'outside-v6': '2001:db8::9',
+function connection(source: string, to: string, { sources, workloads }: World) {
+  const [, name = 'backend', port] = /^(?:([a-z]+):)?(\d+)$/.exec(to) ?? []
+  const from = sources.get(source)
+  const workload = workloads.get(name)
+  if (!from || !workload || port === undefined) throw new Error(`who is ${source}, or ${to}?`)
+  return { workload, facts: { ...from, destination: { ip: workload.ip, port: Number(port) } } }
 }
 
-function factsOf(from: string, port: string): ConnectionFacts {
-  const [address = '', principal] = (sources[from] ?? `${from} is no source`).split(' ')
-  return {
-    peer: principal === undefined ? undefined : parseSpiffeId(`spiffe://${principal}`)!,
-    sourceIp: parseIp(address)!,
-    destination: parseSocketAddress(`10.77.0.12:${port}`)!,
-  }
+function sourcesOf({ rows }: MarkdownTable): World['sources'] {
+  return new Map(
+    rows.map(([name = '', address = '', identity]) => {
+      const peer = identity === 'none' ? undefined : parseSpiffeId(`spiffe://${identity}`)
+      if (identity !== 'none' && !peer) throw new Error(`${name}: ${identity} is no identity`)
+      return [name, { peer, sourceIp: parseIp(address)! }]
+    }),
+  )
 }
 
-function told(decision: Decision): string {
-  if (decision.kind === 'denial') return `deny${toldReason(decision.reason)}`
-  const by = decision.by ? ` by ${toldRule(decision.by)}` : ''
-  return `permit${by}${decision.wouldDeny.map((reason) => `; would deny${toldReason(reason)}`).join('')}`
-}
-
-function toldReason(reason: DenialReason): string {
-  switch (reason.kind) {
-    case 'deny_matched':
-      return ` by ${toldRule(reason.by)}`
-    case 'no_allow_matched':
-      return `, none of ${reason.policies.join(' ')}`
-    case 'policy_missing':
-      return `, missing ${reason.policy}`
-  }
-}
-
-function toldRule({ policy, rule }: PolicyRule): string {
-  return `${policy} ${rule}`
+function workloadsOf({ rows }: MarkdownTable): World['workloads'] {
+  return new Map(
+    rows.map(([name = '', address = '', namespace = '', labels = '']) => [
+      name,
+      { ip: parseIp(address)!, namespace, labels: parseYaml(`{ ${labels} }`) as Labels },
+    ]),
+  )
 }
