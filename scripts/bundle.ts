@@ -1,9 +1,14 @@
-// Makes what the image runs: one file a component, minified. `npm run build` writes dist/.
-import { rmSync } from 'node:fs'
+// Makes what the images run: one file a component, minified. `npm run build` writes dist/, and the Dockerfile takes it.
+import { cpSync, readdirSync, rmSync } from 'node:fs'
 import { build } from 'esbuild'
 
 const root = new URL('..', import.meta.url).pathname
-const components = { sidecar: 'sidecar/main.ts', redirection: 'sidecar/redirection/main.ts' }
+const components = {
+  sidecar: 'sidecar/main.ts',
+  redirection: 'sidecar/redirection/main.ts',
+  'control-plane': 'control-plane/main.ts',
+  injector: 'injector/main.ts',
+}
 
 rmSync(`${root}dist`, { recursive: true, force: true })
 await build({
@@ -25,3 +30,20 @@ await build({
   legalComments: 'linked',
   logLevel: 'info',
 })
+
+// Where Node looks for it from a file in dist/; it is two packages, one of them for this kind of machine.
+const native = ['koffi', ...readdirSync(`${root}node_modules/@koromix`).map((name) => `@koromix/${name}`)]
+for (const name of native) {
+  const from = `${root}node_modules/${name}`
+  cpSync(from, `${root}dist/node_modules/${name}`, {
+    recursive: true,
+    filter: (source) => !isSourceOnly(source.slice(from.length)),
+  })
+}
+
+/** What nothing loads: documentation, C++ and what builds it, and the library for another kind of C library. */
+function isSourceOnly(path: string): boolean {
+  return /^\/(doc|lib|vendor|musl_\w+|cnoke\.cjs|CHANGELOG\.md|README\.md)$|\.(cc|hh|inc|S|asm|d\.ts)$/.test(
+    path,
+  )
+}
