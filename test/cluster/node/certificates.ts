@@ -1,0 +1,117 @@
+import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Place } from './place.ts'
+import { plan } from './plan.ts'
+
+/** Who there is: the name and groups that Kubernetes takes from a client certificate's subject. */
+const clients = {
+  admin: '/O=system:masters/CN=weft-test-admin',
+  'controller-manager': '/CN=system:kube-controller-manager',
+  scheduler: '/CN=system:kube-scheduler',
+  proxy: '/CN=system:kube-proxy',
+  kubelet: `/O=system:nodes/CN=system:node:${plan.nodeName}`,
+  'api-server-to-kubelet': '/O=system:masters/CN=kube-apiserver-kubelet-client',
+} as const
+
+export type Client = keyof typeof clients
+
+const serverNames = {
+  'api-server': [
+    ...['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', 'localhost'].map(
+      (name) => `DNS:${name}`,
+    ),
+    `DNS:kubernetes.default.svc.${plan.domain}`,
+    ...['127.0.0.1', plan.apiService, plan.node].map((ip) => `IP:${ip}`),
+  ],
+  'kubelet-server': [`DNS:${plan.nodeName}`, `IP:${plan.node}`],
+} as const
+
+/** Makes the cluster's authority, a certificate for everybody, the key of service account tokens, and kubeconfigs. */
+export function makeCertificates(place: Place): void {
+  key(place, 'ca')
+  openssl(
+    place,
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    'ca.key',
+    '-subj',
+    '/CN=weft-test',
+    '-days',
+    '3650',
+    '-out',
+    'ca.crt',
+  )
+  key(place, 'service-accounts')
+  openssl(place, 'pkey', '-in', 'service-accounts.key', '-pubout', '-out', 'service-accounts.pub')
+  for (const [name, subject] of Object.entries(clients)) certificate(place, name, subject, 'clientAuth', [])
+  for (const [name, names] of Object.entries(serverNames)) {
+    certificate(place, name, `/CN=${name}`, 'serverAuth', names)
+  }
+  for (const client of Object.keys(clients) as Client[])
+    writeFileSync(kubeconfigOf(place, client), kubeconfig(place, client))
+}
+
+/** The file by which this client reaches the API server from inside the cluster's network namespace. */
+export function kubeconfigOf(place: Place, client: Client): string {
+  return client === 'admin' ? place.kubeconfig : join(place.config, `${client}.kubeconfig`)
+}
+
+function kubeconfig({ certificates }: Place, client: Client): string {
+  return JSON.stringify(
+    {
+      apiVersion: 'v1',
+      kind: 'Config',
+      clusters: [
+        {
+          name: 'weft-test',
+          cluster: {
+            server: `https://127.0.0.1:${plan.apiPort}`,
+            'certificate-authority': join(certificates, 'ca.crt'),
+          },
+        },
+      ],
+      users: [
+        {
+          name: client,
+          user: {
+            'client-certificate': join(certificates, `${client}.crt`),
+            'client-key': join(certificates, `${client}.key`),
+          },
+        },
+      ],
+      contexts: [{ name: 'weft-test', context: { cluster: 'weft-test', user: client } }],
+      'current-context': 'weft-test',
+    },
+    null,
+    2,
+  )
+}
+
+function certificate(
+  place: Place,
+  name: string,
+  subject: string,
+  usage: 'clientAuth' | 'serverAuth',
+  names: readonly string[],
+): void {
+  key(place, name)
+  openssl(place, 'req', '-new', '-key', `${name}.key`, '-subj', subject, '-out', `${name}.csr`)
+  const extensions = [
+    `extendedKeyUsage=${usage}`,
+    ...(names.length > 0 ? [`subjectAltName=${names.join(',')}`] : []),
+  ]
+  writeFileSync(join(place.certificates, `${name}.ext`), extensions.join('\n'))
+  const signed = ['-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial']
+  openssl(place, 'x509', '-req', ...signed, '-days', '365', '-extfile', `${name}.ext`, '-out', `${name}.crt`)
+}
+
+function key(place: Place, name: string): void {
+  openssl(place, 'genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:P-256', '-out', `${name}.key`)
+}
+
+function openssl({ certificates }: Place, ...args: readonly string[]): void {
+  execFileSync('openssl', args, { cwd: certificates, stdio: ['ignore', 'pipe', 'pipe'] })
+}
