@@ -19,7 +19,7 @@ COPY dist/node_modules node_modules
 COPY dist/sidecar.mjs* ./
 # The user whose connections redirection lets pass.
 USER 1337:1337
-ENTRYPOINT ["node", "sidecar.mjs"]
+ENTRYPOINT ["node", "--max-semi-space-size=4", "sidecar.mjs"]
 
 FROM node AS control-plane
 LABEL org.opencontainers.image.title="weft control plane"

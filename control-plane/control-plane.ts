@@ -112,6 +112,7 @@ export async function serve(
   const publisher = stack.adopt(
     new Publisher({
       trustDomain,
+      namespace,
       trustBundle: authority.trustBundle,
       publish: (model) => discovery.publish(model),
       metrics,

@@ -8,6 +8,8 @@ import { typeUrls } from './model/type-urls.ts'
 
 export interface PublisherOptions {
   readonly trustDomain: string
+  /** The control plane's own; its policies hold in the whole mesh. */
+  readonly namespace: string
   /** The roots in PEM. */
   readonly trustBundle: Changing<string>
   readonly publish: (model: Model) => void
@@ -19,13 +21,14 @@ export interface PublisherOptions {
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #metrics: PublisherMetrics
-  readonly #builder = new ModelBuilder()
+  readonly #builder: ModelBuilder
   readonly #unsubscribe: () => void
   #state: RegistryState | undefined
   #version = ''
 
   constructor(options: PublisherOptions) {
     this.#options = options
+    this.#builder = new ModelBuilder(options.namespace)
     this.#metrics = publisherMetrics(options.metrics)
     this.#unsubscribe = options.trustBundle.subscribe(() => {
       if (this.#state) this.take(this.#state)

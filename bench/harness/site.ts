@@ -3,6 +3,7 @@ import { chmod, copyFile, mkdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { parseIp } from '#mesh/address.ts'
+import { nodeFlags } from '#sidecar/node-flags.ts'
 import { startMesh } from '#test/harness/mesh.ts'
 import { allowOpenFiles } from './open-files.ts'
 import { type Site, serverAddresses } from './peer.ts'
@@ -14,7 +15,7 @@ export async function openSite(): Promise<Site> {
   const mesh = await startMesh({
     namespace: 'bench',
     // What the image runs, not the sources.
-    sidecarProgram: ['/checkout/dist/sidecar.mjs'],
+    sidecarProgram: [...nodeFlags, '/checkout/dist/sidecar.mjs'],
     sidecars: { WEFT_LOG_LEVEL: 'warn' },
   })
   const directory = join(dirname(mesh.registry.path), 'bench')

@@ -24,9 +24,15 @@ export function buildModel(state: RegistryState, bundle: TrustBundle): Model {
 /** Builds one model after the other, each as `buildModel` does; what did not change since the last one is shared with it. */
 export class ModelBuilder {
   #made: ReadonlyMap<TypeUrl, MadeResources> = new Map()
+  readonly #rootNamespace: string | undefined
+
+  /** Policies of the root namespace hold in the whole mesh; `weft-system` unless told otherwise. */
+  constructor(rootNamespace?: string) {
+    this.#rootNamespace = rootNamespace
+  }
 
   build(state: RegistryState, bundle: TrustBundle): Model {
-    const policies = compilePolicies(state.policies)
+    const policies = compilePolicies(state.policies, this.#rootNamespace)
     const { workloads, services } = populationOf(state, (workload) => policies.policiesFor(workload))
     const { sidecarScope } = state.mesh
     const drafts: Record<TypeUrl, readonly Draft[]> = {

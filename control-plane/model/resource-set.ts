@@ -24,17 +24,8 @@ export interface ServedService {
   readonly addresses: readonly NetworkAddress[]
 }
 
-/** All that decides a resource, of its type. */
-interface Ingredients {
-  readonly namespaces: readonly string[]
-  readonly aliases: readonly string[]
-  readonly serves: readonly string[]
-  readonly value: unknown
-  readonly encode: unknown
-}
-
 interface Made {
-  readonly from: Ingredients
+  readonly draft: Draft
   readonly resource: Resource
 }
 
@@ -56,9 +47,10 @@ export function resourceSet(
   const made = new Map<string, Made>()
   for (const draft of drafts) {
     const { name, services = [] } = draft
-    const from = ingredientsOf(draft, byAlias)
+    const aliases = draft.aliases?.filter((alias) => !byAlias.has(alias)) ?? []
     const known = before?.get(name)
-    const one = known && sameContent(known.from, from) ? known : { from, resource: make(type, draft, from) }
+    const one =
+      known && isMadeOf(known, draft, aliases) ? known : { draft, resource: make(type, draft, aliases) }
     const { resource } = one
     made.set(name, one)
     byName.set(name, resource)
@@ -72,26 +64,36 @@ export function resourceSet(
   return { set: { byName, byAlias, endpoints }, made }
 }
 
-function ingredientsOf(draft: Draft, taken: ReadonlyMap<string, Resource>): Ingredients {
-  const { namespace, aliases = [], services = [], value, encode } = draft
-  return {
-    namespaces: [...(namespace === undefined ? [] : [namespace]), ...services.map((one) => one.namespace)],
-    aliases: aliases.filter((alias) => !taken.has(alias)),
-    serves: services.flatMap(({ key, addresses }) => [key, ...addresses.map(addressAlias)]),
-    value,
-    encode,
-  }
+/** Whether `make` would make the same again: all that it reads is compared here. */
+function isMadeOf({ draft: old, resource }: Made, draft: Draft, aliases: readonly string[]): boolean {
+  return (
+    old.encode === draft.encode &&
+    old.namespace === draft.namespace &&
+    sameContent(resource.aliases, aliases) &&
+    sameServices(old.services, draft.services) &&
+    sameContent(old.value, draft.value)
+  )
 }
 
-function make(
-  type: TypeUrl,
-  { name, value, encode }: Draft,
-  { namespaces, aliases, serves }: Ingredients,
-): Resource {
+function sameServices(a: Draft['services'] = [], b: Draft['services'] = []): boolean {
+  if (a.length !== b.length) return false
+  return a.every(({ key, namespace, addresses }, i) => {
+    const other = b[i]!
+    return key === other.key && namespace === other.namespace && sameContent(addresses, other.addresses)
+  })
+}
+
+function make(type: TypeUrl, draft: Draft, aliases: readonly string[]): Resource {
+  const { name, namespace, services = [], value, encode } = draft
   const content = encode(value)
+  const serves = services.flatMap(({ key, addresses }) => [key, ...addresses.map(addressAlias)])
   // Who may see it is part of what it is: a change of that alone must reach those who begin to.
   const version = hash([content, aliases.join('\n'), serves.join('\n')])
   const resource = { typeUrl: type, value: content }
   const encoded = WireResource.encode({ version, resource, name, aliases: [...aliases] }).finish()
-  return { name, aliases, version, namespaces: new Set(namespaces), serves, encoded }
+  const namespaces = new Set([
+    ...(namespace === undefined ? [] : [namespace]),
+    ...services.map((service) => service.namespace),
+  ])
+  return { name, aliases, version, namespaces, serves, encoded }
 }

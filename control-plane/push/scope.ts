@@ -34,8 +34,7 @@ export function scopeOf(model: Model, caller: Caller): Scope | undefined {
 
 /** Whether a client with this scope and these subscriptions holds the resource when it is in step. */
 export function covers(scope: Scope, wanted: Wanted, type: TypeUrl, resource: Resource): boolean {
-  const names = [resource.name, ...resource.aliases, ...resource.serves]
-  const asked = wanted.asked.size > 0 && names.some((name) => wanted.asked.has(name))
+  const asked = wanted.asked.size > 0 && namesOf(resource).some((name) => wanted.asked.has(name))
   switch (type) {
     case typeUrls.settings:
     case typeUrls.secret:
@@ -47,4 +46,8 @@ export function covers(scope: Scope, wanted: Wanted, type: TypeUrl, resource: Re
         asked || (wanted.wildcard && (scope.addresses === 'mesh' || resource.namespaces.has(scope.namespace)))
       )
   }
+}
+
+function namesOf({ name, aliases, serves }: Resource): readonly string[] {
+  return [name, ...aliases, ...serves]
 }

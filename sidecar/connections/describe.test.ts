@@ -94,7 +94,10 @@ describe('a refusal', () => {
     [{ kind: 'route', reason: { kind: 'no_endpoints', service: 'a/b' } }, 'no_endpoints', 'a/b'],
     [{ kind: 'policy', reason: { kind: 'policy_missing', policy: 'a/b' } }, 'policy_missing', 'a/b'],
     [
-      { kind: 'policy', reason: { kind: 'deny_matched', by: { policy: 'a/peer_authentication_b', rule: 0 } } },
+      {
+        kind: 'policy',
+        reason: { kind: 'deny_matched', by: { policy: 'a/peer_authentication_b', rule: 0 } },
+      },
       'plaintext_denied',
       'PeerAuthentication a/b is strict there',
     ],

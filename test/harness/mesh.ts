@@ -2,6 +2,7 @@ import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type IpAddress, parseIp } from '#mesh/address.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
+import { nodeFlags } from '#sidecar/node-flags.ts'
 import { Capture } from './capture.ts'
 import { ControlPlane } from './control-plane.ts'
 import { Ground } from './ground.ts'
@@ -183,7 +184,7 @@ export class Mesh implements AsyncDisposable {
   async launchSidecar(
     workload: Workload,
     env: Readonly<Record<string, string>> = {},
-    program = this.#options.sidecarProgram ?? ['/checkout/sidecar/main.ts'],
+    program = this.#options.sidecarProgram ?? [...nodeFlags, '/checkout/sidecar/main.ts'],
   ): Promise<Sidecar> {
     const { entry, standing } = workload
     const process = await this.#launcher.start({

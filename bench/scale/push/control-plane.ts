@@ -1,0 +1,90 @@
+// The control plane over a synthetic registry, in a process of its own; push.ts starts it.
+import { FileSigners } from '#control-plane/authority/file-signers.ts'
+import { StateDirectory } from '#control-plane/authority/state-directory.ts'
+import { TokenRefused, type TokenVerifier } from '#control-plane/authority/tokens.ts'
+import type { ControlPlaneConfig } from '#control-plane/config.ts'
+import { type Serving, serve } from '#control-plane/control-plane.ts'
+import type { Platform } from '#control-plane/platform.ts'
+import { createLog } from '#runtime/log.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { type Population, population } from '../population.ts'
+import { answerQuestions } from './child.ts'
+import type { Served, ServeOptions } from './messages.ts'
+import { SyntheticRegistry } from './synthetic-registry.ts'
+
+let registry: SyntheticRegistry | undefined
+
+answerQuestions(async ({ kind, ask }) => {
+  if (kind === 'serve') return await start(ask)
+  if (kind === 'churn' && registry) return await registry.churn(ask)
+  throw new Error(`a control plane is not asked to ${kind} now`)
+})
+
+async function start({ pods, scope, directory }: ServeOptions): Promise<Served> {
+  const mesh = population(pods)
+  registry = new SyntheticRegistry(mesh, scope)
+  const bundle = Promise.withResolvers<string>()
+  const serving = Promise.withResolvers<Serving>()
+  const platform = platformOf(registry, mesh, directory, bundle.resolve)
+  follow(platform, directory, serving.resolve).catch(serving.reject)
+  const { port } = await serving.promise
+  return { port, bundle: await bundle.promise }
+}
+
+/** As `runControlPlane` does with the registries that it knows. */
+async function follow(platform: Platform, file: string, served: (serving: Serving) => void): Promise<void> {
+  const log = createLog({ component: 'control-plane', level: 'error' })
+  const metrics = createMetrics()
+  let serving: Serving | undefined
+  for await (const state of platform.registry.watch(new AbortController().signal)) {
+    if (serving) serving.take(state)
+    else {
+      serving = await serve(configOf(file), state, platform, { log, metrics })
+      served(serving)
+    }
+  }
+}
+
+function platformOf(
+  from: SyntheticRegistry,
+  mesh: Population,
+  directory: string,
+  publishTrust: (bundle: string) => void,
+): Platform {
+  return {
+    registry: from,
+    signers: new FileSigners(new StateDirectory(directory)),
+    tokens: trustingTokens(mesh),
+    publishTrust: async (bundle) => publishTrust(bundle),
+    published: async () => {},
+    async [Symbol.asyncDispose]() {},
+  }
+}
+
+/** Stands for Kubernetes, whose review of a token costs the control plane little: a token is a pod's name. */
+function trustingTokens({ workloads }: Population): TokenVerifier {
+  const callers = new Map(
+    workloads.map(({ namespace, name, podUid, serviceAccount }) => {
+      return [`${namespace}/${name}`, { namespace, podName: name, podUid, serviceAccount }]
+    }),
+  )
+  return {
+    async verify(token) {
+      const caller = callers.get(token)
+      if (!caller) throw new TokenRefused('pod_gone', `there is no pod ${token}`)
+      return caller
+    },
+  }
+}
+
+function configOf(stateDir: string): ControlPlaneConfig {
+  return {
+    registry: { kind: 'file', file: 'synthetic', stateDir },
+    listen: { host: '127.0.0.1', port: 0 },
+    metricsListen: { host: '127.0.0.1', port: 0 },
+    certificateLifetime: 86_400_000,
+    namespace: 'weft-system',
+    checkTokenAddress: false,
+    logLevel: 'error',
+  }
+}
