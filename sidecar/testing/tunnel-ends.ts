@@ -63,7 +63,7 @@ export async function served(
       return values.find(({ labels }) => labels.reason === reason)?.value ?? 0
     },
     async [Symbol.asyncDispose]() {
-      server.close()
+      void server.close()
       server.cut()
       await Promise.resolve()
     },
