@@ -264,7 +264,7 @@ export const Clause: MessageFns<Clause, "istio.security.Clause"> = {
 
   encode(message: Clause, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.matches) {
-      Match.encode(v!, writer.uint32(10).fork()).join();
+      Match.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -282,8 +282,8 @@ export const Clause: MessageFns<Clause, "istio.security.Clause"> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 10) {
+          case 2: {
+            if (tag !== 18) {
               break;
             }
 
