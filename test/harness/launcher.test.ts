@@ -47,6 +47,7 @@ function copyCheckout(copy: string): void {
     'mesh',
     'runtime',
     'scripts',
+    'sidecar/node-flags.ts',
     'sidecar/redirection',
     'test/harness',
     ...modules,
