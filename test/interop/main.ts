@@ -37,7 +37,7 @@ let passed = 0
 for await (const { title, error } of ztunnelCases(values.ztunnel)) {
   if (error === undefined) passed += 1
   else failed += 1
-  console.log(error === undefined ? `✓ ${title}` : `✗ ${title}\n  ${String(error)}`)
+  console.log(error === undefined ? `✓ ${title}` : `✗ ${title}\n  ${error.message}`)
 }
 console.log(`interop: ${passed} passed, ${failed} failed`)
 process.exit(failed === 0 ? 0 : 1)

@@ -10,7 +10,7 @@ import type { Workload } from '#test/harness/workload.ts'
 
 export interface Outcome {
   readonly title: string
-  readonly error: unknown
+  readonly error: Error | undefined
 }
 
 interface Stage {
@@ -33,7 +33,7 @@ export async function* ztunnelCases(path: string): AsyncGenerator<Outcome> {
       await run(stage)
       yield { title, error: undefined }
     } catch (error) {
-      yield { title, error }
+      yield { title, error: error as Error }
     }
   }
 }
