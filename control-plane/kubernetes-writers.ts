@@ -1,10 +1,7 @@
+import { trustConfigMap } from '#mesh/injected.ts'
 import type { Log } from '#runtime/log.ts'
 import { Changeable, type Changing } from './authority/changing.ts'
-import {
-  caBundleCorrections,
-  trustBundleCorrections,
-  trustConfigMap,
-} from './authority/kubernetes/trust-bundles.ts'
+import { caBundleCorrections, trustBundleCorrections } from './authority/kubernetes/trust-bundles.ts'
 import type { ApiClient } from './watch/kubernetes/api/client.ts'
 import type { Source } from './watch/kubernetes/changes.ts'
 import type { Cluster } from './watch/kubernetes/cluster.ts'

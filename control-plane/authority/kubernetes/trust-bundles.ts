@@ -1,3 +1,4 @@
+import { trustConfigMap } from '#mesh/injected.ts'
 import { apply, ownLabels } from '../../watch/kubernetes/api/apply.ts'
 import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
 import type { Cache } from '../../watch/kubernetes/list-watch/cache.ts'
@@ -10,7 +11,6 @@ import {
 } from '../../watch/kubernetes/objects/webhook-configuration.ts'
 import type { Correction } from '../../watch/kubernetes/writers/writer.ts'
 
-export const trustConfigMap = 'weft-trust-bundle'
 const bundleKey = 'bundle.pem'
 
 export interface TrustBundlesOptions {

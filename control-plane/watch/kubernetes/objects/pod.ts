@@ -1,4 +1,5 @@
 import { type IpAddress, parseIp } from '#mesh/address.ts'
+import { proxyName } from '#mesh/injected.ts'
 import type { Labels } from '#mesh/policy/documents.ts'
 import type { Workload } from '#mesh/workload.ts'
 import { type Kept, type Kind, kept, type RawObject } from '../list-watch/kind.ts'
@@ -21,9 +22,6 @@ export interface Pod extends Kept {
   /** Named TCP ports of its containers. */
   readonly ports: ReadonlyMap<string, number>
 }
-
-/** The container that makes a pod one of the mesh. */
-const proxyContainer = 'weft-proxy'
 
 export const pods: Kind<Pod> = { name: 'pods', path: '/api/v1/pods', trim: trimPod }
 
@@ -82,9 +80,7 @@ interface RawStatus {
 }
 
 function holdsProxy({ initContainers = [] }: RawSpec): boolean {
-  return initContainers.some(
-    ({ name, restartPolicy }) => name === proxyContainer && restartPolicy === 'Always',
-  )
+  return initContainers.some(({ name, restartPolicy }) => name === proxyName && restartPolicy === 'Always')
 }
 
 function addressesOf({ podIP, podIPs }: RawStatus): IpAddress[] {
