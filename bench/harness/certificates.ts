@@ -30,6 +30,7 @@ export function makeCertificates(stateDirectory: string, directory: string): Pai
   const issuer = {
     certificate: new X509Certificate(readFileSync(join(stateDirectory, 'issuer.pem'))),
     privateKey: issuerKey,
+    issuers: [new X509Certificate(readFileSync(join(stateDirectory, 'root.pem')))],
   }
   const leaves = sides.map((side) => {
     const key = createKey()

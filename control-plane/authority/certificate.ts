@@ -7,6 +7,7 @@ import {
   encodeDer,
   integer,
   itemsOf,
+  nothing,
   objectIdentifier,
   sequence,
   set,
@@ -15,10 +16,12 @@ import {
   utf8,
 } from './der.ts'
 
-/** A certificate and the P-256 key that it speaks for. */
+/** An authority's certificate with its key. */
 export interface Signer {
   readonly certificate: X509Certificate
   readonly privateKey: KeyObject
+  /** The certificates above its own, nearest first, the root last; none where it is the root itself. */
+  readonly issuers: readonly X509Certificate[]
 }
 
 export interface CertificateFields {
@@ -32,23 +35,46 @@ export interface CertificateFields {
   readonly extensions: readonly Der[]
 }
 
-const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
-
-/** Builds an X.509 version 3 certificate with a random serial and signs it with a P-256 key. */
+/** Builds an X.509 version 3 certificate with a random serial and signs it, with whatever fits the key. */
 export function signCertificate(fields: CertificateFields, issuerKey: KeyObject): X509Certificate {
-  const algorithm = sequence(objectIdentifier(ecdsaWithSha256))
+  const { identifier, digest } = signatureAlgorithm(issuerKey)
   const content = sequence(
     tagged(0, integer(Uint8Array.of(2))),
     integer(randomSerial()),
-    algorithm,
+    identifier,
     fields.issuer,
     sequence(time(fields.notBefore), time(fields.notAfter)),
     fields.subject,
     publicKeyInfo(fields.publicKey),
     tagged(3, sequence(...fields.extensions)),
   )
-  const signature = sign('sha256', encodeDer(content), { key: issuerKey, dsaEncoding: 'der' })
-  return new X509Certificate(encodeDer(sequence(content, algorithm, bitString(signature))))
+  const signature = sign(digest, encodeDer(content), { key: issuerKey, dsaEncoding: 'der' })
+  return new X509Certificate(encodeDer(sequence(content, identifier, bitString(signature))))
+}
+
+/** How a key signs certificates and revocation lists. */
+export interface SignatureAlgorithm {
+  readonly digest: 'sha256' | 'sha384' | 'sha512'
+  /** The `AlgorithmIdentifier` beside the signature. */
+  readonly identifier: Der
+}
+
+/** RSA, or ECDSA with a digest as strong as the curve. Throws a TypeError for a key of any other kind. */
+export function signatureAlgorithm(key: KeyObject): SignatureAlgorithm {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key
+  switch (type === 'ec' ? details?.namedCurve : type) {
+    case 'prime256v1':
+      return { digest: 'sha256', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.2')) }
+    case 'secp384r1':
+      return { digest: 'sha384', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.3')) }
+    case 'secp521r1':
+      return { digest: 'sha512', identifier: sequence(objectIdentifier('1.2.840.10045.4.3.4')) }
+    case 'rsa':
+      // Beside RSA the parameters are there, and null (RFC 4055, 5).
+      return { digest: 'sha256', identifier: sequence(objectIdentifier('1.2.840.113549.1.1.11'), nothing()) }
+    default:
+      throw new TypeError('a signer has a key on P-256, P-384 or P-521, or an RSA key')
+  }
 }
 
 export interface NameParts {

@@ -49,6 +49,10 @@ export function boolean(value: boolean): Der {
   return primitive(Type.BOOLEAN, value ? '\xff' : '\0')
 }
 
+export function nothing(): Der {
+  return primitive(Type.NULL, '')
+}
+
 export function utf8(text: string): Der {
   return primitive(Type.UTF8, latin1(Buffer.from(text, 'utf8')))
 }
@@ -86,6 +90,23 @@ export function itemsOf(value: Der | undefined): readonly Der[] | undefined {
   return isSequence && Array.isArray(value.value) ? value.value : undefined
 }
 
+/** The bytes of an octet string; undefined for anything else. */
+export function octetsOf(value: Der | undefined): Buffer | undefined {
+  return contentOf(value, Type.OCTETSTRING)
+}
+
+/** The values inside `[tag]`; undefined when it is none. */
+export function taggedItemsOf(value: Der | undefined, tag: number): readonly Der[] | undefined {
+  const isTagged = value?.tagClass === Class.CONTEXT_SPECIFIC && value.type === tag
+  return isTagged && Array.isArray(value.value) ? value.value : undefined
+}
+
+/** The bytes of `[tag]` in place of a primitive's own tag; undefined when it is none. */
+export function taggedBytesOf(value: Der | undefined, tag: number): Buffer | undefined {
+  if (value?.tagClass !== Class.CONTEXT_SPECIFIC || value.type !== tag) return undefined
+  return typeof value.value === 'string' ? Buffer.from(value.value, 'latin1') : undefined
+}
+
 /** The bytes of a bit string that fills whole bytes; undefined for anything else. */
 export function bitsOf(value: Der | undefined): Buffer | undefined {
   const content = contentOf(value, Type.BITSTRING)
@@ -96,6 +117,17 @@ export function bitsOf(value: Der | undefined): Buffer | undefined {
 export function smallIntegerOf(value: Der | undefined): number | undefined {
   const content = contentOf(value, Type.INTEGER)
   return content?.length === 1 && content[0]! < 0x80 ? content[0] : undefined
+}
+
+/** An object identifier in its dotted form; undefined for anything else, and for one with a part over 53 bits. */
+export function objectIdentifierOf(value: Der | undefined): string | undefined {
+  const content = contentOf(value, Type.OID)
+  if (!content) return undefined
+  try {
+    return asn1.derToOid(content.toString('latin1'))
+  } catch {
+    return undefined
+  }
 }
 
 /** Finds which of some object identifiers a value is; undefined when it is none of them. */

@@ -1,5 +1,6 @@
-import type { KeyObject } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { keyIdentifier } from './certificate.ts'
+import { extensionIdentifiers as identifiers, subjectKeyOf } from './certificate-extensions.ts'
 import {
   bitString,
   boolean,
@@ -20,38 +21,35 @@ export function authorityExtensions(
   uri: string,
 ): Der[] {
   return [
-    critical(basicConstraints, sequence(boolean(true), integer(Uint8Array.of(pathLength)))),
-    critical(keyUsage, bits(keyUsageBits.keyCertSign | keyUsageBits.cRLSign)),
+    critical(identifiers.basicConstraints, sequence(boolean(true), integer(Uint8Array.of(pathLength)))),
+    critical(identifiers.keyUsage, bits(keyUsageBits.keyCertSign | keyUsageBits.cRLSign)),
     subjectKey(key),
-    issuerKeyOf(issuerKey),
-    optional(subjectAltName, sequence(uriName(uri))),
+    issuerKeyOf(keyIdentifier(issuerKey)),
+    optional(identifiers.subjectAltName, sequence(uriName(uri))),
   ]
 }
 
 /** What makes a certificate one of a workload: it may prove an identity at either end, and may sign nothing. */
 export function leafExtensions(
   key: KeyObject,
-  issuerKey: KeyObject,
+  issuer: X509Certificate,
   uri: string,
   dnsNames: readonly string[],
 ): Der[] {
   return [
-    critical(basicConstraints, sequence()),
-    critical(keyUsage, bits(keyUsageBits.digitalSignature)),
-    optional(extendedKeyUsage, sequence(objectIdentifier(serverAuth), objectIdentifier(clientAuth))),
+    critical(identifiers.basicConstraints, sequence()),
+    critical(identifiers.keyUsage, bits(keyUsageBits.digitalSignature)),
+    optional(
+      identifiers.extendedKeyUsage,
+      sequence(objectIdentifier(serverAuth), objectIdentifier(clientAuth)),
+    ),
     subjectKey(key),
-    issuerKeyOf(issuerKey),
+    issuerKeyOf(subjectKeyOf(issuer) ?? keyIdentifier(issuer.publicKey)),
     // Critical, because the subject is empty (RFC 5280, 4.2.1.6).
-    critical(subjectAltName, sequence(uriName(uri), ...dnsNames.map(dnsName))),
+    critical(identifiers.subjectAltName, sequence(uriName(uri), ...dnsNames.map(dnsName))),
   ]
 }
 
-const subjectKeyIdentifier = '2.5.29.14'
-const keyUsage = '2.5.29.15'
-const subjectAltName = '2.5.29.17'
-const basicConstraints = '2.5.29.19'
-const authorityKeyIdentifier = '2.5.29.35'
-const extendedKeyUsage = '2.5.29.37'
 const serverAuth = '1.3.6.1.5.5.7.3.1'
 const clientAuth = '1.3.6.1.5.5.7.3.2'
 
@@ -67,11 +65,11 @@ function optional(identifier: string, value: Der): Der {
 }
 
 function subjectKey(key: KeyObject): Der {
-  return optional(subjectKeyIdentifier, octetString(keyIdentifier(key)))
+  return optional(identifiers.subjectKeyIdentifier, octetString(keyIdentifier(key)))
 }
 
-function issuerKeyOf(key: KeyObject): Der {
-  return optional(authorityKeyIdentifier, sequence(taggedBytes(0, keyIdentifier(key))))
+function issuerKeyOf(identifier: Buffer): Der {
+  return optional(identifiers.authorityKeyIdentifier, sequence(taggedBytes(0, identifier)))
 }
 
 /** DER wants a list of named bits without its trailing zeros. */

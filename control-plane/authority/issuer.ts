@@ -69,7 +69,9 @@ function signerOf(stored: StoredSigner, root: Signer): Signer | undefined {
   const privateKey = stored.privateKey === undefined ? undefined : parseKey(stored.privateKey)
   const certificate = stored.certificate === undefined ? undefined : parseCertificate(stored.certificate)
   if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
-  return certificate.verify(root.certificate.publicKey) ? { certificate, privateKey } : undefined
+  return certificate.verify(root.certificate.publicKey)
+    ? { certificate, privateKey, issuers: [root.certificate] }
+    : undefined
 }
 
 function createIssuer(root: Signer, now: number): Signer {
@@ -88,7 +90,7 @@ function createIssuer(root: Signer, now: number): Signer {
     },
     root.privateKey,
   )
-  return { certificate, privateKey }
+  return { certificate, privateKey, issuers: [root.certificate] }
 }
 
 function renewalOf({ certificate }: Signer): number {

@@ -13,7 +13,16 @@ declare module 'node-forge/lib/asn1.js' {
     getBytes(): string
   }
 
-  type TypeName = 'BOOLEAN' | 'INTEGER' | 'BITSTRING' | 'OCTETSTRING' | 'OID' | 'UTF8' | 'SEQUENCE' | 'SET'
+  type TypeName =
+    | 'BOOLEAN'
+    | 'INTEGER'
+    | 'BITSTRING'
+    | 'OCTETSTRING'
+    | 'NULL'
+    | 'OID'
+    | 'UTF8'
+    | 'SEQUENCE'
+    | 'SET'
 
   const asn1: {
     readonly Class: Readonly<Record<'UNIVERSAL' | 'CONTEXT_SPECIFIC', number>>
@@ -22,6 +31,7 @@ declare module 'node-forge/lib/asn1.js' {
     fromDer(bytes: string, options: Record<string, boolean | number>): Asn1
     toDer(value: Asn1): Bytes
     oidToDer(dotted: string): Bytes
+    derToOid(content: string): string
     dateToUtcTime(date: Date): string
     dateToGeneralizedTime(date: Date): string
   }

@@ -20,7 +20,7 @@ export async function openRoot(store: SignerStore, trustDomain: string, now: num
       return check(stored.certificate, storedKey, { trustDomain, now, store })
     // A key without certificate is what a crash between the two leaves behind.
     const privateKey = storedKey ?? createKey()
-    const root = { certificate: selfSign(privateKey, trustDomain, now), privateKey }
+    const root = { certificate: selfSign(privateKey, trustDomain, now), privateKey, issuers: [] }
     if (await store.write('root', root)) return root
   }
 }
@@ -87,7 +87,7 @@ function check(pem: string, key: KeyObject | undefined, { trustDomain, now, stor
       `${places.certificate} ended at ${certificate.validTo}: remove the root and its key to have new ones made`,
     )
   }
-  return { certificate, privateKey: key }
+  return { certificate, privateKey: key, issuers: [] }
 }
 
 export function parseCertificate(pem: string): X509Certificate | undefined {

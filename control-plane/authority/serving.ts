@@ -8,7 +8,7 @@ import type { Renewable } from './renewals.ts'
 
 /** What the control plane shows to those who dial it. Its key is in memory only. */
 export interface ServingCertificate {
-  /** Leaf and issuer in PEM. */
+  /** Leaf and authorities below the root, in PEM. */
   readonly chain: string
   /** PKCS #8 in PEM. */
   readonly privateKey: string

@@ -51,6 +51,7 @@ export class TestPki {
     const rootFields = { subject: rootName, issuer: rootName, publicKey: rootKeys.publicKey }
     const rootExtensions = authorityExtensions(rootKeys.publicKey, rootKeys.publicKey, 1, domain)
     this.root = {
+      issuers: [],
       privateKey: rootKeys.privateKey,
       certificate: signCertificate(
         { ...validity, ...rootFields, extensions: rootExtensions },
@@ -64,6 +65,7 @@ export class TestPki {
     }
     const extensions = authorityExtensions(issuerKeys.publicKey, rootKeys.publicKey, 0, domain)
     this.issuer = {
+      issuers: [this.root.certificate],
       privateKey: issuerKeys.privateKey,
       certificate: signCertificate({ ...validity, ...issuerFields, extensions }, rootKeys.privateKey),
     }
@@ -98,7 +100,7 @@ export class TestPki {
     const keys = ecKeys()
     const subjectKey = publicKey ?? keys.publicKey
     const { certificate, privateKey } = this.issuer
-    const usual = leafExtensions(subjectKey, certificate.publicKey, '', [])
+    const usual = leafExtensions(subjectKey, certificate, '', [])
     const kept = usual.slice(0, -1).filter((_, i) => i !== 2 || !purposes)
     const extensions = [
       ...kept,
