@@ -1,6 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { type ChannelCredentials, type ChannelOptions, experimental, Metadata } from '@grpc/grpc-js'
+import {
+  Channel,
+  type ChannelCredentials,
+  type ChannelOptions,
+  type ClientOptions,
+  connectivityState,
+  experimental,
+  Metadata,
+} from '@grpc/grpc-js'
 import type { HostPort } from './env.ts'
 
 type CertificateProvider = Parameters<typeof experimental.createCertificateProviderChannelCredentials>[0]
@@ -11,48 +19,98 @@ export interface ControlChannelOptions {
   readonly controlPlaneName: string
   readonly trustBundle: string
   readonly token: string
+  /** Milliseconds that a connection may take to come about, TLS included; 5 s by default. */
+  readonly connectLimit?: number
 }
 
-/** How the control plane is dialled: TLS by the bundle file alone, with the token file's content on every call. */
+/** A generated client of any service. */
+export type ClientOf<T> = new (
+  target: string,
+  credentials: ChannelCredentials,
+  options: Partial<ClientOptions>,
+) => T
+
+/** One call, or one stream, to the control plane. */
+export interface OpenedCall<T> {
+  readonly client: T
+  readonly metadata: Metadata
+}
+
+/**
+ * The one connection to the control plane, for every service that it has: TLS by the bundle file alone, with the token
+ * file's content on every call.
+ *
+ * A connection that was lost or did not come about is never waited for but left for a new one, since grpc-js has no
+ * limit for it: a Service may have led the first packet to a pod that was just going, at whose door the kernel goes on
+ * knocking for two minutes, and meanwhile every call fails with the error of the attempt before.
+ */
 export class ControlChannel {
   readonly target: string
-  readonly credentials: ChannelCredentials
-  readonly options: ChannelOptions
+  readonly #credentials: ChannelCredentials
+  readonly #options: ChannelOptions
+  readonly #connectLimit: number
   readonly #token: string
   readonly #roots: BundleFile
+  #channel: Channel | undefined
+  #connecting: Promise<Channel> | undefined
 
-  constructor({ controlPlane, controlPlaneName, trustBundle, token }: ControlChannelOptions) {
+  constructor(options: ControlChannelOptions) {
+    const { controlPlane, controlPlaneName, trustBundle, token, connectLimit = 5_000 } = options
     const { host, port } = controlPlane
     this.target = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
     this.#roots = new BundleFile(trustBundle)
-    this.credentials = experimental.createCertificateProviderChannelCredentials(this.#roots, null)
-    this.options = {
+    this.#credentials = experimental.createCertificateProviderChannelCredentials(this.#roots, null)
+    this.#options = {
       'grpc.ssl_target_name_override': controlPlaneName,
       'grpc.default_authority': controlPlaneName,
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.keepalive_permit_without_calls': 1,
-      'grpc.initial_reconnect_backoff_ms': 100,
-      'grpc.min_reconnect_backoff_ms': 100,
-      'grpc.max_reconnect_backoff_ms': 5_000,
-      // It dials anew only after it has looked the name up again, and by itself waits half a minute for that.
-      'grpc.dns_min_time_between_resolutions_ms': 1_000,
       'grpc.max_receive_message_length': 16 * 1024 * 1024,
       'grpc.enable_retries': 0,
       'grpc.service_config_disable_resolution': 1,
+      // Otherwise a new channel would share the very connection that is being left.
+      'grpc.use_local_subchannel_pool': 1,
     }
+    this.#connectLimit = connectLimit
     this.#token = token
   }
 
   /**
-   * Metadata of one call, with the token as the file holds it now; reads the trust bundle again too. Throws an Error
-   * that names the file that cannot be used.
+   * A client to make one call with, and that call's metadata: the token as its file holds it now, over a connection that
+   * the trust bundle of now accepts. Rejects with an Error that names the file that cannot be used, or the limit of time.
    */
-  async metadata(): Promise<Metadata> {
+  async open<T>(Client: ClientOf<T>): Promise<OpenedCall<T>> {
     this.#roots.refresh()
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await this.#readToken()}`)
-    return metadata
+    const channelOverride = await this.#connected()
+    return { client: new Client(this.target, this.#credentials, { channelOverride }), metadata }
+  }
+
+  /** Gives the connection up; calls that are under way end by themselves. */
+  close(): void {
+    this.#channel?.close()
+    this.#channel = undefined
+  }
+
+  async #connected(): Promise<Channel> {
+    if (this.#channel?.getConnectivityState(false) === connectivityState.READY) return this.#channel
+    this.#connecting ??= this.#connect().finally(() => {
+      this.#connecting = undefined
+    })
+    return await this.#connecting
+  }
+
+  async #connect(): Promise<Channel> {
+    this.close()
+    const channel = new Channel(this.target, this.#credentials, this.#options)
+    this.#channel = channel
+    await settled(channel, this.#connectLimit).catch((error: unknown) => {
+      channel.close()
+      throw error
+    })
+    return channel
   }
 
   async #readToken(): Promise<string> {
@@ -64,6 +122,25 @@ export class ControlChannel {
     if (/^[!-~]+$/.test(token)) return token
     throw new Error(`the token file ${this.#token} holds no token: write one line of ASCII without spaces`)
   }
+}
+
+/**
+ * Resolves once the channel is connected or has failed, in which case the call that is made on it says why. Rejects when
+ * neither happens within the limit.
+ */
+function settled(channel: Channel, limit: number): Promise<void> {
+  const deadline = Date.now() + limit
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      const state = channel.getConnectivityState(true)
+      if (state !== connectivityState.IDLE && state !== connectivityState.CONNECTING) return resolve()
+      channel.watchConnectivityState(state, deadline, (late) => {
+        if (late) reject(new Error(`no connection to ${channel.getTarget()} within ${limit / 1_000} s`))
+        else look()
+      })
+    }
+    look()
+  })
 }
 
 /** grpc-js' port for roots that change; the experimental part of its interface that weft uses on this side. */
@@ -86,7 +163,7 @@ class BundleFile implements CertificateProvider {
 
   addCaCertificateListener(listener: CaListener): void {
     this.#listeners.add(listener)
-    // The channel is only used after metadata() read the file, so this is what it read.
+    // A connection is only made after open() read the file, so this is what it read.
     listener(this.#last ? { caCertificate: this.#last } : null)
   }
 

@@ -214,6 +214,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
       tunnelServer.cut()
       tunnels.close()
       stop.abort()
+      channel.close()
       await Promise.all(endpoints.map((endpoint) => endpoint.close()))
       await running
     },

@@ -6,9 +6,8 @@ export type SignCertificate = (csr: string) => Promise<readonly string[]>
 
 /** The mesh's authority, asked with the injector's own token. Rejects with a gRPC error, or one that names a file. */
 export function authorityClient(channel: ControlChannel): SignCertificate {
-  const client = new IstioCertificateServiceClient(channel.target, channel.credentials, channel.options)
   return async (csr) => {
-    const metadata = await channel.metadata()
+    const { client, metadata } = await channel.open(IstioCertificateServiceClient)
     const answer = await new Promise<IstioCertificateResponse>((resolve, reject) => {
       const request = { csr, validityDuration: 0, metadata: undefined }
       client.createCertificate(request, metadata, { deadline: Date.now() + 10_000 }, (error, response) =>

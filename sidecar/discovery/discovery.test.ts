@@ -1,8 +1,5 @@
-import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
-import { pipeline } from 'node:stream/promises'
 import { status } from '@grpc/grpc-js'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { encodeSettings, encodeWorkload } from '#control-plane/model/encode.ts'
 import { encodeAuthorization } from '#control-plane/model/encode-authorization.ts'
 import { ip, settings, workload } from '#mesh/testing/mesh.ts'
@@ -143,23 +140,12 @@ describe('a stream that ends', () => {
     expect(await gauge('weft_discovery_connected')).toBe(0)
   })
 
-  it('that does not come about is left for another connection', async () => {
-    // As a Service may lead a connection to a pod that is just going: nobody ever answers, and nobody refuses.
-    let connections = 0
-    const sockets = new Set<Socket>()
-    const service = createServer((socket) => {
-      sockets.add(socket.on('error', () => {}))
-      connections += 1
-      if (connections > 1) pipeline(socket, connect(plane.port, '127.0.0.1'), socket).catch(() => {})
-    })
-    service.listen(0, '127.0.0.1')
-    await once(service, 'listening')
-    cleanup.defer(() => {
-      service.close()
-      for (const socket of sockets) socket.destroy()
-    })
-    const { lines } = started({ port: (service.address() as AddressInfo).port, patience: 300 })
-    await (await plane.stream()).request(ofType(typeUrls.address))
+  it('that nobody answers is left for another one', async () => {
+    const { lines } = started({ patience: 300 })
+    await plane.stream()
+    const second = await plane.stream(1)
+    second.send(typeUrls.address, [pod(web)])
+    await second.request(answering('1'))
     expect(lines[0]).toMatchObject({ error: 'no answer within 0.3 s' })
   })
 
@@ -256,18 +242,19 @@ describe('discovery', () => {
     await running
   })
 
-  it('ends with a signal that aborts while the files are read', async () => {
+  it('ends with a signal that aborts while a connection is made', async () => {
     const { files, running } = started()
     await plane.stream()
-    const metadata = files.channel.metadata.bind(files.channel)
-    const reading = Promise.withResolvers<void>()
-    vi.spyOn(files.channel, 'metadata').mockImplementation(async () => {
-      reading.resolve()
+    const { channel } = files
+    const open = channel.open.bind(channel)
+    const opening = Promise.withResolvers<void>()
+    channel.open = async (Client) => {
+      opening.resolve()
       stop.abort()
-      return await metadata()
-    })
+      return await open(Client)
+    }
     plane.streams[0]?.call.end()
-    await reading.promise
+    await opening.promise
     expect(await Promise.race([running.then(() => 'ended'), timeout(3_000)])).toBe('ended')
   })
 

@@ -1,4 +1,4 @@
-import type { ChannelOptions, ClientDuplexStream } from '@grpc/grpc-js'
+import type { ClientDuplexStream } from '@grpc/grpc-js'
 import type { IpAddress } from '#mesh/address.ts'
 import {
   AggregatedDiscoveryServiceClient,
@@ -22,7 +22,7 @@ export interface DiscoveryOptions {
   readonly trustDomain: string
   readonly log: Log
   readonly metrics: DiscoveryMetrics
-  /** Milliseconds until the first response of a stream, its connection included; 20 s by default. */
+  /** Milliseconds until the first response of a stream; 20 s by default. */
   readonly patience?: number
 }
 
@@ -34,7 +34,6 @@ const defaultPatience = 20_000
 /** Keeps the view up to date over one delta xDS stream, opened again with backoff for as long as the process lives. */
 export class Discovery {
   readonly #options: DiscoveryOptions
-  #client: AggregatedDiscoveryServiceClient
   /** What the view holds, by type: name to version. Told to the control plane when the stream is opened again. */
   readonly #versions: Readonly<Record<TypeUrl, Map<string, string>>>
   readonly #questions = new Questions()
@@ -44,7 +43,6 @@ export class Discovery {
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
-    this.#client = this.#dial()
     this.#versions = {
       [typeUrls.settings]: new Map(),
       [typeUrls.trust]: new Map(),
@@ -70,7 +68,6 @@ export class Discovery {
       }
       await sleep(backoff.next(), signal)
     }
-    this.#client.close()
   }
 
   /**
@@ -88,20 +85,17 @@ export class Discovery {
   }
 
   async #follow(signal: AbortSignal, progressed: () => void): Promise<void> {
-    const metadata = await this.#options.channel.metadata()
+    const { client, metadata } = await this.#options.channel.open(AggregatedDiscoveryServiceClient)
     // A signal that aborted meanwhile would not cancel the stream that is opened after it.
     if (signal.aborted) return
-    const stream = this.#client.deltaAggregatedResources(metadata)
+    const stream = client.deltaAggregatedResources(metadata)
     const cancel = (): void => stream.cancel()
     signal.addEventListener('abort', cancel, { once: true })
     const { patience = defaultPatience } = this.#options
     let limit: NodeJS.Timeout | undefined
     try {
       await new Promise<void>((resolve, reject) => {
-        limit = setTimeout(() => {
-          this.#redial()
-          reject(new Error(`no answer within ${patience / 1_000} s`))
-        }, patience)
+        limit = setTimeout(() => reject(new Error(`no answer within ${patience / 1_000} s`)), patience)
         stream.on('error', reject)
         stream.on('end', resolve)
         stream.on('data', (response: DeltaDiscoveryResponse) => {
@@ -133,21 +127,6 @@ export class Discovery {
         asked: this.#questions.size,
       },
     )
-  }
-
-  #dial(more: ChannelOptions = {}): AggregatedDiscoveryServiceClient {
-    const { target, credentials, options } = this.#options.channel
-    return new AggregatedDiscoveryServiceClient(target, credentials, { ...options, ...more })
-  }
-
-  /**
-   * Leaves a connection that does not come about. A Service may have led its first packet to a pod that was just
-   * going; the kernel goes on knocking there for minutes, and grpc-js has no limit of its own.
-   */
-  #redial(): void {
-    this.#client.close()
-    // Otherwise it would share the very connection that is being left.
-    this.#client = this.#dial({ 'grpc.use_local_subchannel_pool': 1 })
   }
 
   #setConnected(connected: boolean): void {

@@ -85,7 +85,7 @@ function noSignature(_csr: string): readonly string[] | undefined {
 }
 
 /** The files that a sidecar reads, and the channel over them. */
-export function channelTo(port: number, pki: TestPki) {
+export function channelTo(port: number, pki: TestPki, connectLimit?: number) {
   const folder = temporaryFolder()
   const [trustBundle, token] = [join(folder.path, 'bundle.pem'), join(folder.path, 'token')]
   const write = (roots: TestPki | string): void => {
@@ -93,7 +93,14 @@ export function channelTo(port: number, pki: TestPki) {
   }
   write(pki)
   writeFileSync(token, 'token-one\n')
-  const options = { controlPlane: { host: '127.0.0.1', port }, controlPlaneName, trustBundle, token }
+  const controlPlane = { host: '127.0.0.1', port }
+  const options = {
+    controlPlane,
+    controlPlaneName,
+    trustBundle,
+    token,
+    ...(connectLimit && { connectLimit }),
+  }
   return {
     channel: new ControlChannel(options),
     trustBundle,
