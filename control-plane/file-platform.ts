@@ -6,6 +6,7 @@ import { StateDirectory } from './authority/state-directory.ts'
 import { publishTrustBundle } from './authority/trust.ts'
 import type { Platform } from './platform.ts'
 import { createFileRegistry } from './watch/file/file-registry.ts'
+import { watchIdentityRequests } from './watch/file/identity-requests.ts'
 
 export interface FilePlatformOptions {
   /** The YAML file that holds the registry. */
@@ -22,13 +23,17 @@ export async function openFilePlatform(options: FilePlatformOptions): Promise<Pl
   const { file, stateDir, log, metrics, checkTokenAddress: checkPeerAddress } = options
   const state = new StateDirectory(stateDir)
   const tokens = await openFileTokens({ stateDir, log, checkPeerAddress })
+  const end = new AbortController()
+  const identityRequests = await watchIdentityRequests({ stateDir, log, signal: end.signal })
   return {
     registry: createFileRegistry({ file, log, metrics }),
     signers: new FileSigners(state),
     tokens,
+    identityRequests,
     publishTrust: (bundle) => publishTrustBundle(state, bundle),
     published: (published) => tokens.update(published),
     async [Symbol.asyncDispose]() {
+      end.abort()
       tokens.close()
     },
   }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { identityConfigMap } from '#mesh/identity-requests.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry as Metrics } from '#runtime/metrics.ts'
 import { BoundTokens } from './authority/kubernetes/bound-tokens.ts'
@@ -11,7 +12,9 @@ import type { Platform } from './platform.ts'
 import { type ApiAccess, loadAccess } from './watch/kubernetes/api/access.ts'
 import { createApiClient } from './watch/kubernetes/api/client.ts'
 import { Cluster } from './watch/kubernetes/cluster.ts'
+import { followIdentityRequests } from './watch/kubernetes/identity-requests.ts'
 import { createKubernetesRegistry } from './watch/kubernetes/kubernetes-registry.ts'
+import { configMaps } from './watch/kubernetes/objects/config-map.ts'
 import { secret } from './watch/kubernetes/objects/secret.ts'
 
 export interface KubernetesPlatformOptions {
@@ -43,6 +46,8 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
   const identity = `${podName}_${randomUUID().slice(0, 8)}`
   const lease = stack.use(new Lease({ client, namespace, name: 'weft-control-plane', identity, log }))
   const writers = stack.use(startWriters({ client, cluster, namespace, leading: lease.holding, log }))
+  const asked = cluster.watch(configMaps(identityConfigMap, namespace))
+  const identityRequests = await followIdentityRequests({ configMaps: asked, log, signal })
   const reviewed = new ReviewedTokens({ review: (token) => reviewToken(client, token) })
   const opened = stack.move()
   const { holding: leading } = lease
@@ -55,6 +60,7 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     }),
     signers: new SecretSigners({ client, namespace, secrets, leading, signal }),
     tokens: new BoundTokens({ reviewed, pods: cluster.pods, checkPeerAddress }),
+    identityRequests,
     publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
     published: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

@@ -1,3 +1,5 @@
+import type { IdentityRequests } from '#mesh/identity-requests.ts'
+import type { Changing } from './authority/changing.ts'
 import type { SignerStore } from './authority/signer-store.ts'
 import type { TokenVerifier } from './authority/tokens.ts'
 import type { RegistryState } from './model/registry-state.ts'
@@ -9,6 +11,8 @@ export interface Platform extends AsyncDisposable {
   /** Where root and issuer are kept. */
   readonly signers: SignerStore
   readonly tokens: TokenVerifier
+  /** What operators ask for: to revoke pods, to rotate the root. */
+  readonly identityRequests: Changing<IdentityRequests>
   /** Brings the roots, in PEM, to where clients find them before they know anything else. */
   publishTrust(bundle: string): Promise<void>
   /** Told of each state of the registry that was published. Never rejects. */

@@ -1,7 +1,7 @@
 import type { KubeConfig } from '@kubernetes/client-node'
 import { isMapping } from '#mesh/policy/schema/written.ts'
 import { Failure } from '../failure.ts'
-import { type Answer, createRequester, type Requester } from './request.ts'
+import { type Answer, createRequester, type Method, type Requester } from './request.ts'
 import type { Seen } from './seen.ts'
 
 export interface ConnectOptions {
@@ -20,7 +20,7 @@ export interface Connection {
   /** Every object of a collection, page by page. */
   list<T>(path: string): Promise<Seen<readonly T[]>>
   /** Any request, and the answer whatever its status is. */
-  send(method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>
+  send(method: Method, path: string, body?: unknown): Promise<Answer>
 }
 
 /** Connects as kubectl would. Throws Failure for a kubeconfig that leads nowhere. */

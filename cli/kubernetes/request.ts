@@ -10,7 +10,9 @@ export interface Answer {
   readonly date: number | undefined
 }
 
-export type Requester = (method: 'GET' | 'POST', path: string, body?: unknown) => Promise<Answer>
+/** The body of a PATCH is a JSON merge patch. */
+export type Method = 'GET' | 'POST' | 'PATCH'
+export type Requester = (method: Method, path: string, body?: unknown) => Promise<Answer>
 
 const timeout = 20_000
 
@@ -26,7 +28,7 @@ export function createRequester(config: KubeConfig, server: string): Requester {
     const headers = {
       ...given.headers,
       accept: 'application/json, text/plain',
-      ...(text !== undefined && { 'content-type': 'application/json' }),
+      ...(text !== undefined && { 'content-type': contentTypeOf(method) }),
     }
     const signal = AbortSignal.timeout(timeout)
     // Its agents keep the first certificate for good; ours knows each by what the request brings.
@@ -34,6 +36,10 @@ export function createRequester(config: KubeConfig, server: string): Requester {
     const url = new URL(pathname.replace(/\/$/, '') + path, server)
     return await exchange(() => (secure ? httpsRequest : httpRequest)(url, options as RequestOptions), text)
   }
+}
+
+function contentTypeOf(method: Method): string {
+  return method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
 }
 
 function exchange(start: () => ReturnType<typeof httpsRequest>, text: string | undefined): Promise<Answer> {

@@ -1,10 +1,12 @@
 // The control plane over a synthetic registry, in a process of its own; push.ts starts it.
+import { Changeable } from '#control-plane/authority/changing.ts'
 import { FileSigners } from '#control-plane/authority/file-signers.ts'
 import { StateDirectory } from '#control-plane/authority/state-directory.ts'
 import { TokenRefused, type TokenVerifier } from '#control-plane/authority/tokens.ts'
 import type { ControlPlaneConfig } from '#control-plane/config.ts'
 import { type Serving, serve } from '#control-plane/control-plane.ts'
 import type { Platform } from '#control-plane/platform.ts'
+import { noIdentityRequests } from '#mesh/identity-requests.ts'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Population, population } from '../population.ts'
@@ -55,6 +57,7 @@ function platformOf(
     registry: from,
     signers: new FileSigners(new StateDirectory(directory)),
     tokens: trustingTokens(mesh),
+    identityRequests: new Changeable(noIdentityRequests),
     publishTrust: async (bundle) => publishTrust(bundle),
     published: async () => {},
     async [Symbol.asyncDispose]() {},

@@ -1,0 +1,61 @@
+import { identityConfigMap, identityStatusConfigMap } from '#mesh/identity-requests.ts'
+import { Failure } from '../failure.ts'
+import { type Connection, connect, reasonOf } from '../kubernetes/connection.ts'
+import type { Answer } from '../kubernetes/request.ts'
+import type { Entries, IdentityTarget, TargetChoice } from './target.ts'
+
+/** A cluster: requests and status are ConfigMaps in the control plane's namespace. */
+export async function clusterTarget(
+  command: string,
+  { context, weftNamespace }: Pick<TargetChoice, 'context' | 'weftNamespace'>,
+): Promise<IdentityTarget> {
+  const connection = await connect({ command, context })
+  const collection = `/api/v1/namespaces/${weftNamespace}/configmaps`
+  const place = `ConfigMap ${weftNamespace}/${identityConfigMap}`
+  const read = async (name: string) => {
+    const found = await getOr404<{ data?: Entries }>(connection, `${collection}/${name}`, command)
+    return found?.data ?? {}
+  }
+  return {
+    place,
+    requests: () => read(identityConfigMap),
+    status: () => read(identityStatusConfigMap),
+    async write(data) {
+      const patch = () => connection.send('PATCH', `${collection}/${identityConfigMap}`, { data })
+      let answer = await patch()
+      if (answer.status === 404) {
+        answer = await connection.send('POST', collection, configMap(weftNamespace, data))
+        // Somebody else made it a moment before.
+        if (answer.status === 409) answer = await patch()
+      }
+      requireGranted(answer, `${command}: ${place} could not be written`)
+    },
+    async podUid(namespace, pod) {
+      const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}`
+      const found = await getOr404<{ metadata: { uid: string } }>(connection, path, command)
+      return found?.metadata.uid
+    },
+  }
+}
+
+function configMap(namespace: string, changes: Readonly<Record<string, string | null>>): unknown {
+  const data = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== null))
+  const labels = { 'app.kubernetes.io/part-of': 'weft' }
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: identityConfigMap, namespace, labels },
+    data,
+  }
+}
+
+async function getOr404<T>({ get }: Connection, path: string, command: string): Promise<T | undefined> {
+  const found = await get<T>(path)
+  if (found.kind === 'hidden') throw new Failure(`${command}: ${found.why}`, { status: 2 })
+  return found.kind === 'seen' ? found.value : undefined
+}
+
+function requireGranted(answer: Answer, what: string): void {
+  if (answer.status < 300) return
+  throw new Failure(`${what}: ${reasonOf(answer)}`, { status: 2 })
+}
