@@ -8,7 +8,7 @@ import { silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { FileSigners } from './authority/file-signers.ts'
 import { Issuer } from './authority/issuer.ts'
-import { openRoot } from './authority/root.ts'
+import { makeRoot } from './authority/root.ts'
 import { controlPlaneNames, Serving } from './authority/serving.ts'
 import { StateDirectory } from './authority/state-directory.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
@@ -27,7 +27,7 @@ const caller = { namespace: 'shop', podName: 'a-1', podUid: 'uid-of-a-1', servic
 async function serve() {
   const folder = temporaryFolder()
   const state = new FileSigners(new StateDirectory(folder.path))
-  const root = await openRoot(state, 'cluster.local', Date.now())
+  const root = makeRoot('cluster.local', Date.now())
   const serving = new Serving({
     issuer: await Issuer.open(state, root, Date.now()),
     identity: spiffeId('cluster.local', 'weft-system', 'weft-control-plane')!,

@@ -25,13 +25,14 @@ export function makeCertificates(stateDirectory: string, directory: string): Pai
     writeFileSync(path, content, { mode: 0o644 })
     return path
   }
-  const issuerKey = parseKey(readFileSync(join(stateDirectory, 'issuer-key.pem'), 'utf8'))
-  if (!issuerKey) throw new Error(`${stateDirectory} holds no issuer's key`)
-  const issuer = {
-    certificate: new X509Certificate(readFileSync(join(stateDirectory, 'issuer.pem'))),
-    privateKey: issuerKey,
-    issuers: [new X509Certificate(readFileSync(join(stateDirectory, 'root.pem')))],
-  }
+  const stored = JSON.parse(readFileSync(join(stateDirectory, 'issuer.json'), 'utf8')) as Record<
+    string,
+    string
+  >
+  const privateKey = parseKey(stored['tls.key'] ?? '')
+  if (!privateKey) throw new Error(`${stateDirectory} holds no issuer's key`)
+  const root = new X509Certificate(readFileSync(join(stateDirectory, 'trust-bundle.pem')))
+  const issuer = { certificate: new X509Certificate(stored['tls.crt'] ?? ''), privateKey, issuers: [root] }
   const leaves = sides.map((side) => {
     const key = createKey()
     const { chain } = issue(
@@ -52,7 +53,7 @@ export function makeCertificates(stateDirectory: string, directory: string): Pai
   })
   const [client, server] = leaves
   return {
-    root: write('root.pem', readFileSync(join(stateDirectory, 'root.pem'))),
+    root: write('root.pem', readFileSync(join(stateDirectory, 'trust-bundle.pem'))),
     chain: { client: client!.chain, server: server!.chain },
     key: { client: client!.key, server: server!.key },
   }

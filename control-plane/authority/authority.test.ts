@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto'
-import { chmod, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority.ts'
+import { makeRoot } from './root.ts'
 import { day, filesOf, hour, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { recordingLog } from './testing/recording-log.ts'
 import { temporaryFolder } from './testing/temporary-folder.ts'
@@ -27,15 +28,22 @@ async function reopen({ stateDir, clock }: TestAuthority, trustDomain = 'cluster
   return authority
 }
 
+async function stored(
+  { stateDir }: TestAuthority,
+  name: 'root' | 'issuer',
+): Promise<Record<string, string | undefined>> {
+  return JSON.parse(await readFile(join(stateDir, `${name}.json`), 'utf8')) as Record<string, string>
+}
+
 describe('the first start', () => {
   test('makes root and issuer, keys for the owner only, the bundle for everybody', async () => {
     using mesh = await testAuthority()
     const mode = async (file: string) => ((await stat(join(mesh.stateDir, file))).mode & 0o777).toString(8)
-    expect(await mode('root-key.pem')).toBe('600')
-    expect(await mode('issuer-key.pem')).toBe('600')
+    expect(await mode('root.json')).toBe('600')
+    expect(await mode('issuer.json')).toBe('600')
     expect(await mode('trust-bundle.pem')).toBe('644')
     const bundle = await readFile(join(mesh.stateDir, 'trust-bundle.pem'), 'utf8')
-    expect(bundle).toBe(await readFile(join(mesh.stateDir, 'root.pem'), 'utf8'))
+    expect(bundle).toBe((await stored(mesh, 'root'))['tls.crt'])
     expect(bundle).toBe(mesh.authority.trustBundle.current)
     expect(new X509Certificate(bundle).validToDate.getTime()).toBeGreaterThan(start + 9.9 * year)
   })
@@ -72,42 +80,42 @@ describe('the next start', () => {
     )
   })
 
-  test('completes a root whose certificate was not written any more', async () => {
-    using mesh = await testAuthority()
-    await rm(join(mesh.stateDir, 'root.pem'))
-    const root = new X509Certificate((await reopen(mesh)).trustBundle.current)
-    expect(root.verify(new X509Certificate(mesh.authority.trustBundle.current).publicKey)).toBe(true)
-  })
-
   test.each([
     ['is missing', (file: string) => rm(file)],
     ['is damaged', (file: string) => writeFile(file, 'what?')],
+    ['is no object', (file: string) => writeFile(file, '7')],
   ])('makes a new issuer when the old one %s', async (_, harm) => {
     using mesh = await testAuthority()
-    for (const file of ['issuer.pem', 'issuer-key.pem']) {
-      await harm(join(mesh.stateDir, file))
-      const issued = leafOf(await reopen(mesh))
-      expect(issued.issuer).not.toBe(leafOf(mesh.authority).issuer)
-    }
+    await harm(join(mesh.stateDir, 'issuer.json'))
+    const issued = leafOf(await reopen(mesh))
+    expect(issued.issuer).not.toBe(leafOf(mesh.authority).issuer)
   })
 
   test.each([
-    ['root-key.pem', undefined, /root-key.pem is missing: put the key of .*root.pem back/],
-    ['root-key.pem', 'what?', /root-key.pem holds no P-256 private key in PEM: put the right file back/],
-    ['root.pem', 'what?', /root.pem holds no CA certificate in PEM: put the right file back/],
-  ])('refuses a damaged %s and leaves it alone', async (file, text, message) => {
+    ['tls.key', undefined, /root.json tls.key is missing: put the key of .*root.json tls.crt back/],
+    ['tls.key', 'what?', /root.json tls.key holds no P-256 private key in PEM: put the right file back/],
+    ['tls.crt', 'what?', /root.json tls.crt holds no CA certificate in PEM: put the right file back/],
+  ])('refuses a damaged %s of the root and leaves it alone', async (part, text, message) => {
     using mesh = await testAuthority()
-    const path = join(mesh.stateDir, file)
-    await (text === undefined ? rm(path) : writeFile(path, text))
+    const path = join(mesh.stateDir, 'root.json')
+    const damaged = JSON.stringify({ ...(await stored(mesh, 'root')), [part]: text })
+    await writeFile(path, damaged)
     await expect(reopen(mesh)).rejects.toThrow(message)
-    expect(await readFile(path, 'utf8').catch(() => undefined)).toBe(text)
+    expect(await readFile(path, 'utf8')).toBe(damaged)
+  })
+
+  test.each(['', 'what?', '[]', '7'])('refuses a root file that holds %j', async (text) => {
+    using mesh = await testAuthority()
+    await writeFile(join(mesh.stateDir, 'root.json'), text)
+    await expect(reopen(mesh)).rejects.toThrow(/root.json tls.crt holds no CA certificate/)
   })
 
   test("refuses another root's key", async () => {
     using mesh = await testAuthority()
     using other = await testAuthority()
-    await writeFile(join(mesh.stateDir, 'root-key.pem'), await readFile(join(other.stateDir, 'root-key.pem')))
-    await expect(reopen(mesh)).rejects.toThrow(/root-key.pem is not the key of .*root.pem/)
+    const mixed = { ...(await stored(mesh, 'root')), 'tls.key': (await stored(other, 'root'))['tls.key'] }
+    await writeFile(join(mesh.stateDir, 'root.json'), JSON.stringify(mixed))
+    await expect(reopen(mesh)).rejects.toThrow(/root.json tls.key is not the key of .*root.json tls.crt/)
   })
 
   test('refuses another trust domain', async () => {
@@ -119,7 +127,55 @@ describe('the next start', () => {
   test('refuses a root that has ended', async () => {
     using mesh = await testAuthority()
     mesh.clock.now += 11 * year
-    await expect(reopen(mesh)).rejects.toThrow(/root.pem ended at/)
+    await expect(reopen(mesh)).rejects.toThrow(/root.json tls.crt ended at/)
+  })
+})
+
+describe('what was kept before roots could rotate, in files of their own,', () => {
+  async function former(mesh: TestAuthority): Promise<void> {
+    for (const name of ['root', 'issuer'] as const) {
+      const { 'tls.crt': certificate, 'tls.key': key } = await stored(mesh, name)
+      await writeFile(join(mesh.stateDir, `${name}.pem`), certificate!)
+      await writeFile(join(mesh.stateDir, `${name}-key.pem`), key!)
+      await rm(join(mesh.stateDir, `${name}.json`))
+    }
+  }
+
+  test('goes on being used', async () => {
+    using mesh = await testAuthority()
+    await former(mesh)
+    const again = await reopen(mesh)
+    expect(again.trustBundle.current).toBe(mesh.authority.trustBundle.current)
+    expect(leafOf(again).issuer).toBe(leafOf(mesh.authority).issuer)
+    expect(again.roots.state.current).toMatchObject({ phase: 'stable', handled: undefined })
+  })
+
+  test('goes over into one file with the first step', async () => {
+    using mesh = await testAuthority()
+    await former(mesh)
+    const again = await reopen(mesh)
+    const { signing } = again.roots.state.current
+    const next = makeRoot('cluster.local', start)
+    expect(
+      await again.roots.move({ phase: 'spreading', signing, next, since: start, handled: undefined }),
+    ).toBe(true)
+    expect((await readdir(mesh.stateDir)).filter((name) => name.startsWith('root'))).toEqual(['root.json'])
+    expect((await reopen(mesh)).roots.state.current.phase).toBe('spreading')
+  })
+
+  test('is completed where its certificate was not written any more', async () => {
+    using mesh = await testAuthority()
+    await former(mesh)
+    await rm(join(mesh.stateDir, 'root.pem'))
+    const root = new X509Certificate((await reopen(mesh)).trustBundle.current)
+    expect(root.verify(new X509Certificate(mesh.authority.trustBundle.current).publicKey)).toBe(true)
+  })
+
+  test('is named by its files when it is damaged', async () => {
+    using mesh = await testAuthority()
+    await former(mesh)
+    await writeFile(join(mesh.stateDir, 'root-key.pem'), 'what?')
+    await expect(reopen(mesh)).rejects.toThrow(/root-key.pem holds no P-256 private key in PEM/)
   })
 })
 

@@ -1,20 +1,20 @@
-import type { X509Certificate } from 'node:crypto'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { IstioCertificateServiceServer } from '#proto/istio/v1/auth/ca.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
 import { certificateService } from './certificate-service.ts'
 import { Changeable, type Changing } from './changing.ts'
-import { followStore } from './follow-store.ts'
+import { followIssuer } from './follow-issuer.ts'
 import { Issuer } from './issuer.ts'
 import { authorityMetrics } from './metrics.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Renewals } from './renewals.ts'
-import { openRoot } from './root.ts'
+import { Roots } from './rotation/roots.ts'
+import { trustedRoots } from './rotation/state.ts'
 import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
 import type { SignerStore } from './signer-store.ts'
 import type { TokenVerifier } from './tokens.ts'
-import { trustBundle } from './trust.ts'
+import { PublishedTrust, trustBundle } from './trust.ts'
 
 export interface AuthorityOptions {
   /** Where root and issuer are kept. */
@@ -36,8 +36,15 @@ export interface AuthorityOptions {
 export interface Authority {
   /** The handlers of `IstioCertificateService`. */
   certificateService(verifier: TokenVerifier): IstioCertificateServiceServer
-  /** All roots in PEM, for SDS. */
+  readonly roots: Roots
+  /** All roots in PEM, for SDS; the one that signs is the first. */
   readonly trustBundle: Changing<string>
+  /** Whether certificates are signed under the root that is to sign. */
+  readonly settled: boolean
+  /** Whether the newest bundle was brought to where clients find it first. */
+  readonly trustPublished: boolean
+  /** When the issuer and the serving certificate end, in milliseconds since 1970. */
+  readonly ends: { readonly issuer: number; readonly serving: number }
   /** What the gRPC server shows to those who dial it. */
   readonly serving: Changing<ServingCertificate>
   /** Renews what is due; happens by itself too. */
@@ -50,8 +57,8 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   const { store, trustDomain, namespace, lifetime, log, now = Date.now } = options
   const identity = spiffeId(trustDomain, namespace, 'weft-control-plane')
   if (!identity) throw new TypeError(`no identity in trust domain "${trustDomain}", namespace "${namespace}"`)
-  const root = await openRoot(store, trustDomain, now())
-  const issuer = await Issuer.open(store, root, now())
+  const roots = await Roots.open({ store, trustDomain, log, now })
+  const issuer = await Issuer.open(store, roots.state.current.signing, now())
   const serving = new Serving({
     issuer,
     identity,
@@ -59,25 +66,54 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     lifetime,
     now: now(),
   })
-  const bundle = new Changeable(trustBundle([root.certificate]))
-  await options.publishTrust(bundle.current)
+  const rootsInPem = () => trustedRoots(roots.state.current).map(({ certificate }) => certificate.toString())
+  const bundle = new Changeable(trustBundle(rootsInPem()))
+  const published = new PublishedTrust({ bundle, publish: options.publishTrust, log })
+  await published.first()
 
   const metrics = authorityMetrics(options.metrics)
+  const ends = () => ({
+    issuer: issuer.signer.certificate.validToDate.getTime(),
+    serving: serving.certificate.current.notAfter,
+  })
   const observe = () => {
-    metrics.expiry.set({ certificate: 'root' }, seconds(root.certificate))
-    metrics.expiry.set({ certificate: 'issuer' }, seconds(issuer.signer.certificate))
-    metrics.expiry.set({ certificate: 'serving' }, serving.certificate.current.notAfter / 1_000)
+    const { signing } = roots.state.current
+    metrics.expiry.set({ certificate: 'root' }, signing.certificate.validToDate.getTime() / 1_000)
+    metrics.expiry.set({ certificate: 'issuer' }, ends().issuer / 1_000)
+    metrics.expiry.set({ certificate: 'serving' }, ends().serving / 1_000)
   }
   observe()
-  const unfollow = followStore(store, { root, issuer, log, adopted: observe })
   const renewals = new Renewals([issuer, serving], { log, now, renewed: observe })
+  const adopted = () => {
+    observe()
+    void renewals.run()
+  }
+  const unfollow = [roots.follow(), followIssuer(store, { issuer, log, adopted })]
+  roots.state.subscribe(({ signing }) => {
+    bundle.set(trustBundle(rootsInPem()))
+    issuer.moveTo(signing)
+    // Word of the issuer that another replica made may have come before this.
+    const taken = roots.moving || issuer.settled ? Promise.resolve() : issuer.adopt()
+    void taken.then(adopted, (error: unknown) => log.error('what is stored could not be followed', { error }))
+  })
   const limits = { perPod: new RateLimit(podRate), perIdentity: new RateLimit(identityRate) }
   return {
+    roots,
     trustBundle: bundle,
+    get settled() {
+      return issuer.settled
+    },
+    get trustPublished() {
+      return published.done
+    },
+    get ends() {
+      return ends()
+    },
     serving: serving.certificate,
     renew: async () => void (await renewals.run()),
     close() {
-      unfollow()
+      for (const end of unfollow) end()
+      published.close()
       renewals.close()
     },
     certificateService: (verifier) =>
@@ -87,7 +123,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
         dnsNamesOf: (caller) => injectorNames(caller, namespace),
         lifetime,
         issuer: () => issuer.signer,
-        roots: [root.certificate.toString()],
+        roots: rootsInPem,
         limits,
         records: { log, metrics },
         now,
@@ -99,7 +135,3 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
 const podRate = { burst: 20, perSecond: 0.5 }
 /** Five hundred replicas may start together. */
 const identityRate = { burst: 500, perSecond: 20 }
-
-function seconds(certificate: X509Certificate): number {
-  return certificate.validToDate.getTime() / 1_000
-}

@@ -22,7 +22,7 @@ export interface CertificateServiceOptions {
   readonly lifetime: number
   readonly issuer: () => Signer
   /** PEM, one certificate an entry. */
-  readonly roots: readonly string[]
+  readonly roots: () => readonly string[]
   readonly limits: CertificateLimits
   readonly records: CertificateRecords
   readonly now: () => number
@@ -42,7 +42,7 @@ export function certificateService(options: CertificateServiceOptions): IstioCer
     const peer = call.getPeer()
     if (decision.kind === 'refused') return callback(recordRefused(options.records, decision, peer))
     recordIssued(options.records, { ...decision, peer })
-    return callback(null, { certChain: [...decision.issued.chain, ...options.roots] })
+    return callback(null, { certChain: [...decision.issued.chain, ...options.roots()] })
   }
   return { createCertificate: (call, callback) => void createCertificate(call, callback) }
 }

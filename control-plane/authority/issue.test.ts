@@ -9,7 +9,7 @@ import { FileSigners } from './file-signers.ts'
 import { type Issued, issue } from './issue.ts'
 import { Issuer } from './issuer.ts'
 import { createKey } from './keys.ts'
-import { openRoot } from './root.ts'
+import { makeRoot } from './root.ts'
 import { StateDirectory } from './state-directory.ts'
 import { day, hour, start } from './testing/authority.ts'
 import { hasOpenssl, openssl } from './testing/openssl.ts'
@@ -23,7 +23,7 @@ let issuer: Issuer
 
 beforeAll(async () => {
   const state = new FileSigners(new StateDirectory(folder.path))
-  root = await openRoot(state, 'cluster.local', start)
+  root = makeRoot('cluster.local', start)
   issuer = await Issuer.open(state, root, start)
 })
 afterAll(() => folder[Symbol.dispose]())
@@ -81,8 +81,7 @@ describe.runIf(hasOpenssl)('openssl', () => {
   })
 
   test('refuses it under another root', async () => {
-    using other = temporaryFolder()
-    const stranger = await openRoot(new FileSigners(new StateDirectory(other.path)), 'cluster.local', start)
+    const stranger = makeRoot('cluster.local', start)
     const files = {
       root: pem(stranger.certificate),
       issuer: pem(issuer.signer.certificate),
@@ -131,7 +130,7 @@ test('two leaves speak TLS 1.3 with each other, each proving its identity', asyn
   const now = Date.now()
   using live = temporaryFolder()
   const state = new FileSigners(new StateDirectory(live.path))
-  const liveRoot = await openRoot(state, 'cluster.local', now)
+  const liveRoot = makeRoot('cluster.local', now)
   const liveIssuer = await Issuer.open(state, liveRoot, now)
   const credentials = (identity: typeof frontend) => {
     const key = createKey()

@@ -1,11 +1,11 @@
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, type X509Certificate } from 'node:crypto'
 import { keyIdentifier, name, type Signer, signCertificate, subjectOf } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
 import { backdating } from './issue.ts'
-import { createKey, parseKey } from './keys.ts'
+import { createKey, exportKey, parseKey } from './keys.ts'
 import type { Renewable } from './renewals.ts'
-import { parseCertificate } from './root.ts'
-import type { SignerStore, StoredSigner } from './signer-store.ts'
+import { parseCertificate, type Root } from './root.ts'
+import type { SignerStore, StoredData } from './signer-store.ts'
 
 /** One year in milliseconds. */
 const issuerLifetime = 365 * 24 * 3_600_000
@@ -14,22 +14,27 @@ const issuerLifetime = 365 * 24 * 3_600_000
 export class Issuer implements Renewable {
   readonly label = 'issuer'
   readonly #store: SignerStore
-  readonly #root: Signer
+  /** The one that it is to be under. */
+  #root: Root
+  /** The one that it is under. */
+  #under: Root
   #signer: Signer
 
-  private constructor(store: SignerStore, root: Signer, signer: Signer) {
+  private constructor(store: SignerStore, root: Root, signer: Signer) {
     this.#store = store
     this.#root = root
+    this.#under = root
     this.#signer = signer
   }
 
   /** The stored issuer when it is still good, else a new one. */
-  static async open(store: SignerStore, root: Signer, now: number): Promise<Issuer> {
+  static async open(store: SignerStore, root: Root, now: number): Promise<Issuer> {
     for (;;) {
-      const stored = signerOf(await store.read('issuer'), root)
+      const kept = await store.read('issuer')
+      const stored = signerOf(kept.data, root)
       if (stored && isGood(stored, store, now)) return new Issuer(store, root, stored)
       const signer = createIssuer(root, now)
-      if (await store.write('issuer', signer)) return new Issuer(store, root, signer)
+      if (await store.write('issuer', format(signer), kept)) return new Issuer(store, root, signer)
     }
   }
 
@@ -37,26 +42,62 @@ export class Issuer implements Renewable {
     return this.#signer
   }
 
+  /** The root that its certificates hang from. */
+  get root(): Root {
+    return this.#under
+  }
+
+  /** Whether it is under the root that it is to be under. */
+  get settled(): boolean {
+    return this.#under === this.#root
+  }
+
   /**
-   * When `renew` is due, in milliseconds since 1970: two thirds through its life, months before its end. Never where
-   * another process renews it.
+   * When `renew` is due, in milliseconds since 1970: two thirds through its life, months before its end, and at once
+   * under another root. Never where another process renews it.
    */
   get renewAt(): number {
-    return this.#store.writing ? renewalOf(this.#signer) : Number.POSITIVE_INFINITY
+    if (!this.#store.writing) return Number.POSITIVE_INFINITY
+    return this.settled ? renewalOf(this.#signer) : 0
+  }
+
+  /** Goes under another root. Until it is renewed there, it signs as before. */
+  moveTo(root: Root): void {
+    if (sameRoot(root, this.#root)) return
+    this.#root = root
   }
 
   /** Replaces the issuer; certificates of the former one stay good, their chains carry it. */
   async renew(now: number): Promise<void> {
-    const signer = createIssuer(this.#root, now)
-    if (await this.#store.write('issuer', signer)) this.#signer = signer
+    const root = this.#root
+    const signer = createIssuer(root, now)
+    const kept = await this.#store.read('issuer')
+    if (await this.#store.write('issuer', format(signer), kept)) this.#take(signer, root)
   }
 
   /** Takes what another process wrote. False when that is no issuer of this root: the one in use stays. */
   async adopt(): Promise<boolean> {
-    const stored = signerOf(await this.#store.read('issuer'), this.#root)
-    if (stored) this.#signer = stored
+    const root = this.#root
+    const stored = signerOf((await this.#store.read('issuer')).data, root)
+    if (stored) this.#take(stored, root)
     return stored !== undefined
   }
+
+  /** Writes it again where it was removed. False when it was not, or another process is to do it. */
+  async putBack(): Promise<boolean> {
+    const kept = await this.#store.read('issuer')
+    if (Object.keys(kept.data).length > 0 || !this.#store.writing) return false
+    return (await this.#store.write('issuer', format(this.#signer), kept)) !== undefined
+  }
+
+  #take(signer: Signer, root: Root): void {
+    this.#signer = signer
+    this.#under = root
+  }
+}
+
+function sameRoot(a: Root, b: Root): boolean {
+  return a.certificate.raw.equals(b.certificate.raw)
 }
 
 /** Whoever does not write must do with what is there until it ends. */
@@ -65,16 +106,25 @@ function isGood(stored: Signer, store: SignerStore, now: number): boolean {
 }
 
 /** Any doubt about the stored issuer is answered by a new one, which costs nothing: peers know only the root. */
-function signerOf(stored: StoredSigner, root: Signer): Signer | undefined {
-  const privateKey = stored.privateKey === undefined ? undefined : parseKey(stored.privateKey)
-  const certificate = stored.certificate === undefined ? undefined : parseCertificate(stored.certificate)
+function signerOf(data: StoredData, root: Root): Signer | undefined {
+  const { 'tls.crt': certificatePem, 'tls.key': keyPem } = data
+  const privateKey = keyPem === undefined ? undefined : parseKey(keyPem)
+  const certificate = certificatePem === undefined ? undefined : parseCertificate(certificatePem)
   if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
-  return certificate.verify(root.certificate.publicKey)
-    ? { certificate, privateKey, issuers: [root.certificate] }
-    : undefined
+  if (!isUnder(certificate, root)) return undefined
+  return { certificate, privateKey, issuers: [root.certificate] }
 }
 
-function createIssuer(root: Signer, now: number): Signer {
+function isUnder(certificate: X509Certificate, root: Root): boolean {
+  return certificate.checkIssued(root.certificate) && certificate.verify(root.certificate.publicKey)
+}
+
+function format({ certificate, privateKey }: Signer): StoredData {
+  return { 'tls.crt': certificate.toString(), 'tls.key': exportKey(privateKey) }
+}
+
+function createIssuer(root: Root, now: number): Signer {
+  if (!root.privateKey) throw new Error('the key of the root that is to sign is not here')
   const privateKey = createKey()
   const publicKey = createPublicKey(privateKey)
   const id = keyIdentifier(publicKey).toString('hex').slice(0, 8)

@@ -26,6 +26,7 @@ export class Renewals {
   readonly #options: RenewalsOptions
   readonly #backoff = new Backoff(wait)
   #timer: NodeJS.Timeout | undefined
+  #running: Promise<boolean> = Promise.resolve(true)
 
   constructor(things: readonly Renewable[], options: RenewalsOptions) {
     this.#things = things
@@ -33,8 +34,13 @@ export class Renewals {
     this.#schedule(this.#untilDue())
   }
 
-  /** False when something could not be renewed. */
-  async run(): Promise<boolean> {
+  /** One run after the other. False when something could not be renewed. */
+  run(): Promise<boolean> {
+    this.#running = this.#running.then(() => this.#run())
+    return this.#running
+  }
+
+  async #run(): Promise<boolean> {
     const { log, now, renewed } = this.#options
     let succeeded = true
     for (const thing of this.#things.filter((each) => each.renewAt <= now())) {

@@ -2,44 +2,23 @@ import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { keyIdentifier, name, type Signer, signCertificate } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
 import { backdating } from './issue.ts'
-import { AuthorityStateError, createKey, parseKey } from './keys.ts'
-import type { SignerStore, StoredSigner } from './signer-store.ts'
+import { AuthorityStateError, createKey } from './keys.ts'
+
+/** What identities hang from. A root that signs nothing any more has no key. */
+export interface Root {
+  readonly certificate: X509Certificate
+  readonly privateKey: KeyObject | undefined
+}
 
 /** Ten years in milliseconds. */
 const rootLifetime = 3_652 * 24 * 3_600_000
 
-/**
- * The root that every identity of the mesh hangs from, made on first use. Rejects with AuthorityStateError when its
- * parts do not fit each other or the trust domain: a root is never replaced behind its owner's back.
- */
-export async function openRoot(store: SignerStore, trustDomain: string, now: number): Promise<Signer> {
-  for (;;) {
-    const stored = await store.read('root')
-    const storedKey = keyOf(stored, store)
-    if (stored.certificate !== undefined)
-      return check(stored.certificate, storedKey, { trustDomain, now, store })
-    // A key without certificate is what a crash between the two leaves behind.
-    const privateKey = storedKey ?? createKey()
-    const root = { certificate: selfSign(privateKey, trustDomain, now), privateKey, issuers: [] }
-    if (await store.write('root', root)) return root
-  }
-}
-
-function keyOf({ privateKey }: StoredSigner, store: SignerStore): KeyObject | undefined {
-  if (privateKey === undefined) return undefined
-  const key = parseKey(privateKey)
-  if (key) return key
-  throw new AuthorityStateError(
-    `${store.places('root').privateKey} holds no P-256 private key in PEM: put the right file back, or remove it to ` +
-      'have a new one made',
-  )
-}
-
-function selfSign(privateKey: KeyObject, trustDomain: string, now: number): X509Certificate {
+/** A root of the trust domain that nobody trusts yet, with a new key unless there is one already. */
+export function makeRoot(trustDomain: string, now: number, privateKey: KeyObject = createKey()): Signer {
   const publicKey = createPublicKey(privateKey)
   const id = keyIdentifier(publicKey).toString('hex').slice(0, 8)
   const subject = name({ organization: trustDomain, commonName: `weft root ${id}` })
-  return signCertificate(
+  const certificate = signCertificate(
     {
       subject,
       issuer: subject,
@@ -50,27 +29,40 @@ function selfSign(privateKey: KeyObject, trustDomain: string, now: number): X509
     },
     privateKey,
   )
+  return { certificate, privateKey, issuers: [] }
 }
 
-interface Expected {
-  readonly trustDomain: string
-  readonly now: number
-  readonly store: SignerStore
+/** Four fifths through its life a root is replaced unasked: for the default one that is two years before its end. */
+export function nearsEnd({ certificate }: Root, now: number): boolean {
+  const start = certificate.validFromDate.getTime()
+  return now >= start + (certificate.validToDate.getTime() - start) * 0.8
 }
 
-function check(pem: string, key: KeyObject | undefined, { trustDomain, now, store }: Expected): Signer {
-  const places = store.places('root')
-  const certificate = parseCertificate(pem)
-  if (!certificate?.ca)
+/** SHA-256 of the certificate, 64 digits in lower case. */
+export function fingerprint({ certificate }: Pick<Root, 'certificate'>): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase()
+}
+
+/** Where the parts of a root are kept, for messages. */
+export interface RootPlaces {
+  readonly certificate: string
+  readonly privateKey: string
+}
+
+/** Throws AuthorityStateError when the certificate is no root of the trust domain, or the key is another one's. */
+export function checkRoot(
+  pem: string | undefined,
+  key: KeyObject | undefined,
+  trustDomain: string,
+  places: RootPlaces,
+): Root {
+  const certificate = pem === undefined ? undefined : parseCertificate(pem)
+  if (!certificate?.ca) {
     throw new AuthorityStateError(
       `${places.certificate} holds no CA certificate in PEM: put the right file back`,
     )
-  if (!key) {
-    throw new AuthorityStateError(
-      `${places.privateKey} is missing: put the key of ${places.certificate} back`,
-    )
   }
-  if (!certificate.checkPrivateKey(key)) {
+  if (key && !certificate.checkPrivateKey(key)) {
     throw new AuthorityStateError(
       `${places.privateKey} is not the key of ${places.certificate}: put its key back`,
     )
@@ -82,12 +74,7 @@ function check(pem: string, key: KeyObject | undefined, { trustDomain, now, stor
         'have new ones made',
     )
   }
-  if (certificate.validToDate.getTime() <= now) {
-    throw new AuthorityStateError(
-      `${places.certificate} ended at ${certificate.validTo}: remove the root and its key to have new ones made`,
-    )
-  }
-  return { certificate, privateKey: key, issuers: [] }
+  return { certificate, privateKey: key }
 }
 
 export function parseCertificate(pem: string): X509Certificate | undefined {

@@ -5,6 +5,7 @@ import { issue } from './issue.ts'
 import type { Issuer } from './issuer.ts'
 import { createKey } from './keys.ts'
 import type { Renewable } from './renewals.ts'
+import type { Root } from './root.ts'
 
 /** What the control plane shows to those who dial it. Its key is in memory only. */
 export interface ServingCertificate {
@@ -31,9 +32,11 @@ export class Serving implements Renewable {
   readonly label = 'serving certificate'
   readonly #options: Omit<ServingOptions, 'now'>
   readonly #certificate: Changeable<ServingCertificate>
+  #under: Root
 
   constructor({ now, ...options }: ServingOptions) {
     this.#options = options
+    this.#under = options.issuer.root
     this.#certificate = new Changeable(create(options, now))
   }
 
@@ -41,13 +44,15 @@ export class Serving implements Renewable {
     return this.#certificate
   }
 
-  /** When `renew` is due, in milliseconds since 1970: half-way through its life. */
+  /** When `renew` is due, in milliseconds since 1970: half-way through its life, and at once under another root. */
   get renewAt(): number {
+    if (this.#under !== this.#options.issuer.root) return 0
     const { notBefore, notAfter } = this.#certificate.current
     return (notBefore + notAfter) / 2
   }
 
   renew(now: number): void {
+    this.#under = this.#options.issuer.root
     this.#certificate.set(create(this.#options, now))
   }
 }

@@ -37,11 +37,11 @@ export class OpensslAuthority implements Disposable {
     return authority
   }
 
-  /** Signs with keys that are there already, as whoever has stolen them could. */
-  static withKeysOf(certificatePath: string, keyPath: string): OpensslAuthority {
+  /** Signs with a key that is there already, as whoever has stolen it could. Both are PEM. */
+  static withKeyOf(certificate: string, key: string): OpensslAuthority {
     const authority = new OpensslAuthority()
-    writeFileSync(join(authority.#directory, 'authority.pem'), readFileSync(certificatePath))
-    writeFileSync(join(authority.#directory, 'key.pem'), readFileSync(keyPath))
+    writeFileSync(join(authority.#directory, 'authority.pem'), certificate)
+    writeFileSync(join(authority.#directory, 'key.pem'), key)
     return authority
   }
 

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import type { ConnectionOptions } from 'node:tls'
@@ -214,10 +215,8 @@ describe.skipIf(lacks('intruders', 'openssl'))('intruders', () => {
 
   /** Whoever has stolen the keys of the mesh's issuer. */
   function meshIssuer(): OpensslAuthority {
-    const { stateDirectory } = mesh.controlPlane
-    return OpensslAuthority.withKeysOf(
-      join(stateDirectory, 'issuer.pem'),
-      join(stateDirectory, 'issuer-key.pem'),
-    )
+    const path = join(mesh.controlPlane.stateDirectory, 'issuer.json')
+    const stored = JSON.parse(readFileSync(path, 'utf8')) as { 'tls.crt': string; 'tls.key': string }
+    return OpensslAuthority.withKeyOf(stored['tls.crt'], stored['tls.key'])
   }
 })

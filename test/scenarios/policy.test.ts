@@ -260,9 +260,7 @@ describe.skipIf(lacks('policy'))('policy', () => {
       await deaf.run(['iptables', '-A', ...cutOff], { uid: 0 })
       await mesh.controlPlane.stop()
       for (const name of ['root', 'issuer']) {
-        for (const file of [`${name}.pem`, `${name}-key.pem`]) {
-          rmSync(join(mesh.controlPlane.stateDirectory, file), { force: true })
-        }
+        rmSync(join(mesh.controlPlane.stateDirectory, `${name}.json`))
       }
       const before = pod.sidecar.accessLog().length
       await mesh.controlPlane.start()

@@ -6,13 +6,10 @@ import { Cache } from '../../watch/kubernetes/list-watch/cache.ts'
 import type { Secret } from '../../watch/kubernetes/objects/secret.ts'
 import { createAuthority } from '../authority.ts'
 import { Changeable } from '../changing.ts'
-import { FileSigners } from '../file-signers.ts'
 import { exportKey } from '../keys.ts'
-import { openRoot } from '../root.ts'
-import { StateDirectory } from '../state-directory.ts'
+import { makeRoot } from '../root.ts'
 import { day, start } from '../testing/authority.ts'
 import { recordingLog } from '../testing/recording-log.ts'
-import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { SecretSigners } from './secret-signers.ts'
 
 interface Written {
@@ -180,13 +177,12 @@ describe('root and issuer in Secrets', () => {
     expect(issuerOf(after)).toBe(issuerOf(second))
   })
 
-  test('that somebody replaces are told, and a root is not taken before a restart', async () => {
+  test('that somebody replaces are told, and a root is offered as the next one', async () => {
     const secrets = new Secrets()
     const leader = replica(secrets, true)
     const authority = await leader.authority()
     const before = authority.trustBundle.current
-    using folder = temporaryFolder()
-    const stranger = await openRoot(new FileSigners(new StateDirectory(folder.path)), 'cluster.local', start)
+    const stranger = makeRoot('cluster.local', start)
     const client = secrets.client as ApiClient
     const stringData = {
       'tls.crt': stranger.certificate.toString(),
@@ -199,7 +195,10 @@ describe('root and issuer in Secrets', () => {
     })
     await pause(50)
     expect(authority.trustBundle.current).toBe(before)
-    expect(JSON.stringify(leader.records)).toContain('the stored root is another one')
+    expect(authority.roots.offered?.certificate.toString()).toBe(stranger.certificate.toString())
+    expect(JSON.stringify(leader.records)).toContain(
+      'another root was put in the place of the one that signs',
+    )
   })
 
   test('stop being waited for when the process ends', async () => {
@@ -214,9 +213,9 @@ describe('root and issuer in Secrets', () => {
     await replica(secrets, true).authority()
     const broken = replica(secrets, true)
     const root = await broken.store.read('root')
-    expect(root.privateKey).toContain('PRIVATE KEY')
+    expect(root.data['tls.key']).toContain('PRIVATE KEY')
     const client = secrets.client as ApiClient
-    const stringData = { 'tls.crt': root.certificate, 'tls.key': 'what?' }
+    const stringData = { 'tls.crt': root.data['tls.crt']!, 'tls.key': 'what?' }
     const metadata = { name: 'weft-root', resourceVersion: '1' }
     await client.request({ method: 'PUT', path: '', body: { metadata, stringData } })
     await pause(20)

@@ -4,10 +4,8 @@ import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
 import { isConflict } from '../../watch/kubernetes/api/errors.ts'
 import type { Cache } from '../../watch/kubernetes/list-watch/cache.ts'
 import type { Secret } from '../../watch/kubernetes/objects/secret.ts'
-import type { Signer } from '../certificate.ts'
 import type { Changing } from '../changing.ts'
-import { exportKey } from '../keys.ts'
-import type { SignerName, SignerStore, StoredSigner } from '../signer-store.ts'
+import type { SignerName, SignerStore, Stored, StoredData } from '../signer-store.ts'
 
 export interface SecretSignersOptions {
   readonly client: ApiClient
@@ -41,31 +39,32 @@ export class SecretSigners implements SignerStore {
     return { certificate: `${place} tls.crt`, privateKey: `${place} tls.key` }
   }
 
-  async read(name: SignerName): Promise<StoredSigner> {
+  async read(name: SignerName): Promise<Stored> {
     for (;;) {
       using news = this.#news(name)
       const present = this.#present(name)
-      if (present) return { certificate: present.data['tls.crt'], privateKey: present.data['tls.key'] }
-      if (this.#options.secrets[name].listed && this.writing)
-        return { certificate: undefined, privateKey: undefined }
+      if (present) return { data: present.data, version: present.resourceVersion }
+      if (this.#options.secrets[name].listed && this.writing) return { data: {}, version: undefined }
       await news.arrived()
     }
   }
 
-  async write(name: SignerName, signer: Signer): Promise<boolean> {
+  async write(name: SignerName, data: StoredData, replaces: Stored): Promise<Stored | undefined> {
     using news = this.#news(name)
     if (!this.writing) {
       await news.arrived()
-      return false
+      return undefined
     }
     try {
-      const { metadata } = (await this.#send(name, this.#present(name), signer)) as { metadata: Secret }
-      this.#written.add(metadata.resourceVersion)
-      return true
+      const { metadata } = (await this.#send(name, data, replaces)) as { metadata: Secret }
+      const version = metadata.resourceVersion
+      this.#written.add(version)
+      return { data, version }
     } catch (error) {
       if (!isConflict(error)) throw error
-      await news.arrived()
-      return false
+      // Where it is another one here already, there will be no news of it.
+      if (this.#present(name)?.resourceVersion === replaces.version) await news.arrived()
+      return undefined
     }
   }
 
@@ -79,17 +78,15 @@ export class SecretSigners implements SignerStore {
     })
   }
 
-  /** Makes it, or replaces the very version that is known; anything else is a conflict. */
-  #send(name: SignerName, present: Secret | undefined, signer: Signer): Promise<unknown> {
+  /** Makes it, or replaces the very version that is meant; anything else is a conflict. */
+  #send(name: SignerName, stringData: StoredData, { version }: Stored): Promise<unknown> {
     const { client, namespace } = this.#options
     const path = `/api/v1/namespaces/${namespace}/secrets`
     const secretName = secretNames[name]
     const metadata = { name: secretName, namespace, labels: ownLabels }
-    const stringData = { 'tls.crt': signer.certificate.toString(), 'tls.key': exportKey(signer.privateKey) }
     const body = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata, stringData }
-    if (!present) return client.request({ method: 'POST', path, body })
-    const { resourceVersion } = present
-    const replaced = { ...body, metadata: { ...metadata, resourceVersion } }
+    if (version === undefined) return client.request({ method: 'POST', path, body })
+    const replaced = { ...body, metadata: { ...metadata, resourceVersion: version } }
     return client.request({ method: 'PUT', path: `${path}/${secretName}`, body: replaced })
   }
 

@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { FileSigners } from '#control-plane/authority/file-signers.ts'
 import { issue } from '#control-plane/authority/issue.ts'
 import { Issuer } from '#control-plane/authority/issuer.ts'
-import { openRoot } from '#control-plane/authority/root.ts'
+import { makeRoot } from '#control-plane/authority/root.ts'
 import { StateDirectory } from '#control-plane/authority/state-directory.ts'
 import { temporaryFolder } from '#control-plane/authority/testing/temporary-folder.ts'
 import { type SpiffeId, spiffeId } from '#mesh/spiffe-id.ts'
@@ -26,7 +26,7 @@ export async function plainContexts(): Promise<{ client: PlainContext; server: P
   using folder = temporaryFolder()
   const state = new FileSigners(new StateDirectory(folder.path))
   const now = Date.now()
-  const root = await openRoot(state, 'cluster.local', now)
+  const root = makeRoot('cluster.local', now)
   const issuer = await Issuer.open(state, root, now)
   const contextOf = (identity: SpiffeId): PlainContext => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })

@@ -1,0 +1,131 @@
+import type { Log } from '#runtime/log.ts'
+import { Changeable, type Changing } from '../changing.ts'
+import { AuthorityStateError } from '../keys.ts'
+import { fingerprint, makeRoot, type Root } from '../root.ts'
+import type { SignerStore, Stored } from '../signer-store.ts'
+import { type RotationState, trustedRoots } from './state.ts'
+import { formatState, keyOf, parseState } from './stored-state.ts'
+
+export interface RootsOptions {
+  readonly store: SignerStore
+  readonly trustDomain: string
+  readonly log: Log
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** The roots of the mesh as they are kept, and where between two of them it stands. */
+export class Roots {
+  readonly #options: RootsOptions
+  readonly #state: Changeable<RotationState<Root>>
+  #stored: Stored
+  #offered: Root | undefined
+
+  private constructor(options: RootsOptions, stored: Stored, state: RotationState<Root>) {
+    this.#options = options
+    this.#stored = stored
+    this.#state = new Changeable(state)
+  }
+
+  /**
+   * What is kept, made on first use. Rejects with AuthorityStateError when its parts do not fit each other or the trust
+   * domain: a root is never replaced behind its owner's back.
+   */
+  static async open(options: RootsOptions): Promise<Roots> {
+    const { store, trustDomain, now } = options
+    for (;;) {
+      const stored = await store.read('root')
+      const places = store.places('root')
+      if (!isEmpty(stored)) {
+        const { state } = parseState(stored.data, trustDomain, places)
+        const { certificate } = state.signing
+        if (certificate.validToDate.getTime() <= now()) {
+          throw new AuthorityStateError(
+            `${places.certificate} ended at ${certificate.validTo}: remove the root and its key to have new ones made`,
+          )
+        }
+        return new Roots(options, stored, state)
+      }
+      const key = keyOf(stored.data['tls.key'], places.privateKey)
+      const signing = makeRoot(trustDomain, now(), key)
+      const state = { phase: 'stable', signing, since: now(), handled: undefined } as const
+      const written = await store.write('root', formatState(state), stored)
+      if (written) return new Roots(options, written, state)
+    }
+  }
+
+  get state(): Changing<RotationState<Root>> {
+    return this.#state
+  }
+
+  /** Whether it is this process that makes the steps. */
+  get moving(): boolean {
+    return this.#options.store.writing
+  }
+
+  /** A root that somebody put in the place of the signing one: it becomes the next. */
+  get offered(): Root | undefined {
+    return this.#offered
+  }
+
+  /** Makes a step, in one write. False when another process was first, whose step is taken once it is known. */
+  async move(to: RotationState<Root>): Promise<boolean> {
+    const written = await this.#options.store.write('root', formatState(to), this.#stored)
+    if (!written) return false
+    this.#take(written, to)
+    return true
+  }
+
+  /** Takes the steps that other processes make, and puts back what was removed. Answers what ends that. */
+  follow(): () => void {
+    const { store, log } = this.#options
+    return store.subscribe('root', () => {
+      this.#look().catch((error: unknown) => {
+        log.error('the stored root cannot be used; the one in use stays', { error })
+      })
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { store, trustDomain, log } = this.#options
+    const stored = await store.read('root')
+    const places = store.places('root')
+    if (isEmpty(stored)) {
+      if (await this.#putBack(stored)) log.warn('what was removed is put back', { place: places.certificate })
+      return
+    }
+    const { state, foreign } = parseState(stored.data, trustDomain, places)
+    if (!foreign) return this.#take(stored, state)
+    const root = fingerprint(state.signing)
+    if (trustedRoots(this.#state.current).some((known) => fingerprint(known) === root)) {
+      await this.#putBack(stored)
+    } else if (this.#state.current.phase === 'stable') {
+      this.#stored = stored
+      this.#offered = state.signing
+      log.warn('another root was put in the place of the one that signs: it becomes the next one', { root })
+    } else if (await this.#putBack(stored)) {
+      log.error('another root was put there while a rotation is under way; what was there is put back', {
+        root,
+      })
+    }
+  }
+
+  #take(stored: Stored, state: RotationState<Root>): void {
+    this.#stored = stored
+    this.#offered = undefined
+    this.#state.set(state)
+  }
+
+  /** Where another process writes, it is that one that puts it back. */
+  async #putBack(stored: Stored): Promise<boolean> {
+    if (!this.moving) return false
+    const written = await this.#options.store.write('root', formatState(this.#state.current), stored)
+    if (written) this.#stored = written
+    return written !== undefined
+  }
+}
+
+/** A key alone is what a crash once left behind, before both were written in one step. */
+function isEmpty({ data, version }: Stored): boolean {
+  return version === undefined && Object.keys(data).every((name) => name === 'tls.key')
+}

@@ -1,0 +1,106 @@
+import type { KeyObject } from 'node:crypto'
+import { AuthorityStateError, exportKey, parseKey } from '../keys.ts'
+import { checkRoot, fingerprint, type Root, type RootPlaces } from '../root.ts'
+import type { StoredData } from '../signer-store.ts'
+import { oldRoot, type Passage, type Phase, phases, type RotationState } from './state.ts'
+
+/** The other root of a rotation: a key only where it is still to sign. */
+const nextKeys = { certificate: 'next.crt', privateKey: 'next.key' } as const
+const oldCertificate = 'old.crt'
+const record = 'rotation'
+
+/** The state as it is kept: one object, so that a step is one write. */
+export function formatState(state: RotationState<Root>): StoredData {
+  const { phase, since, handled, signing } = state
+  const old = oldRoot(state)
+  return {
+    'tls.crt': signing.certificate.toString(),
+    ...(signing.privateKey && { 'tls.key': exportKey(signing.privateKey) }),
+    ...(state.phase === 'spreading' && {
+      [nextKeys.certificate]: state.next.certificate.toString(),
+      ...(state.next.privateKey && { [nextKeys.privateKey]: exportKey(state.next.privateKey) }),
+    }),
+    ...(old && { [oldCertificate]: old.certificate.toString() }),
+    [record]: JSON.stringify({
+      phase,
+      since: new Date(since).toISOString(),
+      ...(handled !== undefined && { handled }),
+      // Tells a root that somebody put there by hand from the one that the rest is about.
+      root: fingerprint(signing),
+    }),
+  }
+}
+
+export interface ParsedState {
+  readonly state: RotationState<Root>
+  /** Whether the root is not the one that was written there with the rest: somebody put it there. */
+  readonly foreign: boolean
+}
+
+/**
+ * Reads what is kept; a root and its key alone are a mesh that never rotated. Throws AuthorityStateError when the parts
+ * do not fit each other or the trust domain.
+ */
+export function parseState(data: StoredData, trustDomain: string, places: RootPlaces): ParsedState {
+  const part = (certificate: string, privateKey?: string): Root => {
+    const at = { certificate: placeOf(places, certificate), privateKey: placeOf(places, privateKey ?? '') }
+    const key = privateKey === undefined ? undefined : keyOf(data[privateKey], at.privateKey)
+    const root = checkRoot(data[certificate], key, trustDomain, at)
+    if (privateKey === undefined || key) return root
+    throw new AuthorityStateError(`${at.privateKey} is missing: put the key of ${at.certificate} back`)
+  }
+  const signing = part('tls.crt', 'tls.key')
+  const written = parseRecord(data[record])
+  if (written?.root !== fingerprint(signing)) {
+    const since = signing.certificate.validFromDate.getTime()
+    return { state: { phase: 'stable', signing, since, handled: written?.handled }, foreign: true }
+  }
+  const { phase, since, handled } = written
+  const passage: Passage = { since, handled }
+  switch (phase) {
+    case 'stable':
+      return { state: { phase, signing, ...passage }, foreign: false }
+    case 'spreading': {
+      const next = part(nextKeys.certificate, nextKeys.privateKey)
+      return { state: { phase, signing, next, ...passage }, foreign: false }
+    }
+    case 'reissuing':
+    case 'retiring':
+      return { state: { phase, signing, old: part(oldCertificate), ...passage }, foreign: false }
+  }
+}
+
+/** Where another part of the same object is kept; root and key may have a file each, which have no other parts. */
+function placeOf({ certificate, privateKey }: RootPlaces, part: string): string {
+  if (part === 'tls.key') return privateKey
+  return certificate.replace(/tls\.crt$/, part)
+}
+
+/** The key in PEM; undefined where there is none. Throws AuthorityStateError when it is something else. */
+export function keyOf(pem: string | undefined, place: string): KeyObject | undefined {
+  if (pem === undefined) return undefined
+  const key = parseKey(pem)
+  if (key) return key
+  throw new AuthorityStateError(
+    `${place} holds no P-256 private key in PEM: put the right file back, or remove it to have a new one made`,
+  )
+}
+
+interface Record extends Passage {
+  readonly phase: Phase
+  readonly root: string
+}
+
+function parseRecord(text: string | undefined): Record | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value = JSON.parse(text) as { readonly [field: string]: unknown }
+    const phase = phases.find((known) => known === value['phase'])
+    const since = Date.parse(String(value['since']))
+    const { root, handled } = value
+    if (!phase || Number.isNaN(since) || typeof root !== 'string') return undefined
+    return { phase, since, root, handled: typeof handled === 'string' ? handled : undefined }
+  } catch {
+    return undefined
+  }
+}
