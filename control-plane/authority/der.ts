@@ -28,6 +28,23 @@ export function decodeDer(bytes: Uint8Array): Der | undefined {
   }
 }
 
+/**
+ * Parses BER, of which DER is one form: for what others wrote and nobody signed. Undefined when the bytes are none, or
+ * more than one value.
+ */
+export function decodeBer(bytes: Uint8Array): Der | undefined {
+  try {
+    return asn1.fromDer(latin1(bytes), {
+      strict: true,
+      parseAllBytes: true,
+      decodeBitStrings: false,
+      maxDepth: 32,
+    })
+  } catch {
+    return undefined
+  }
+}
+
 export function sequence(...items: Der[]): Der {
   return asn1.create(Class.UNIVERSAL, Type.SEQUENCE, true, items)
 }
@@ -95,16 +112,34 @@ export function octetsOf(value: Der | undefined): Buffer | undefined {
   return contentOf(value, Type.OCTETSTRING)
 }
 
+/** The bytes of an octet string that may come in pieces, as BER permits; undefined for anything else. */
+export function joinedOctetsOf(value: Der | undefined): Buffer | undefined {
+  if (value?.tagClass !== Class.UNIVERSAL || value.type !== Type.OCTETSTRING) return undefined
+  return joinedBytesOf(value)
+}
+
+/** The bytes of a value, whatever its tag, that may come in pieces. */
+export function joinedBytesOf(value: Der): Buffer | undefined {
+  if (typeof value.value === 'string') return Buffer.from(value.value, 'latin1')
+  const pieces = value.value.map(joinedOctetsOf)
+  return pieces.every((piece) => piece !== undefined) ? Buffer.concat(pieces) : undefined
+}
+
+/** Whether a value is `[tag]`, or stands in place of another under that tag. */
+export function isTagged(value: Der | undefined, tag: number): boolean {
+  return value?.tagClass === Class.CONTEXT_SPECIFIC && value.type === tag
+}
+
 /** The values inside `[tag]`; undefined when it is none. */
 export function taggedItemsOf(value: Der | undefined, tag: number): readonly Der[] | undefined {
-  const isTagged = value?.tagClass === Class.CONTEXT_SPECIFIC && value.type === tag
-  return isTagged && Array.isArray(value.value) ? value.value : undefined
+  return isTagged(value, tag) && Array.isArray(value?.value) ? value.value : undefined
 }
 
 /** The bytes of `[tag]` in place of a primitive's own tag; undefined when it is none. */
 export function taggedBytesOf(value: Der | undefined, tag: number): Buffer | undefined {
-  if (value?.tagClass !== Class.CONTEXT_SPECIFIC || value.type !== tag) return undefined
-  return typeof value.value === 'string' ? Buffer.from(value.value, 'latin1') : undefined
+  return isTagged(value, tag) && typeof value?.value === 'string'
+    ? Buffer.from(value.value, 'latin1')
+    : undefined
 }
 
 /** The bytes of a bit string that fills whole bytes; undefined for anything else. */
@@ -113,10 +148,27 @@ export function bitsOf(value: Der | undefined): Buffer | undefined {
   return content?.[0] === 0 ? content.subarray(1) : undefined
 }
 
+/** Whether a value is a boolean that is not false: BER lets any other byte say so. */
+export function isTrue(value: Der | undefined): boolean {
+  return (contentOf(value, Type.BOOLEAN)?.[0] ?? 0) !== 0
+}
+
+/** The bytes of a list of named bits, the first of which is the highest of its byte; undefined for anything else. */
+export function flagsOf(value: Der | undefined): Buffer | undefined {
+  return contentOf(value, Type.BITSTRING)?.subarray(1)
+}
+
 /** The magnitude of a small non-negative integer; undefined when it is none. */
 export function smallIntegerOf(value: Der | undefined): number | undefined {
   const content = contentOf(value, Type.INTEGER)
   return content?.length === 1 && content[0]! < 0x80 ? content[0] : undefined
+}
+
+/** A non-negative integer below 2^48; undefined when it is none. */
+export function integerOf(value: Der | undefined): number | undefined {
+  const content = contentOf(value, Type.INTEGER)
+  if (!content || content.length === 0 || content.length > 6 || content[0]! >= 0x80) return undefined
+  return content.readUIntBE(0, content.length)
 }
 
 /** An object identifier in its dotted form; undefined for anything else, and for one with a part over 53 bits. */
