@@ -21,7 +21,7 @@ const hour = 3_600_000
 export interface Leaf {
   /** PEM, PKCS#8. */
   readonly key: string
-  /** PEM: leaf, issuer, root. */
+  /** PEM: leaf, issuer, what is above that, the root last. */
   readonly chain: readonly string[]
 }
 
@@ -36,14 +36,27 @@ export interface LeafOptions {
   readonly purposes?: readonly string[]
 }
 
+export interface TestPkiOptions {
+  readonly trustDomain?: string
+  /** Milliseconds since 1970. */
+  readonly now?: number
+  readonly above?: readonly [root: Signer, ...others: Signer[]]
+}
+
 /** A root, and the issuer under it that signs whatever a test wants signed. */
 export class TestPki {
   readonly root: Signer
   readonly issuer: Signer
   readonly trustDomain: string
 
-  constructor({ trustDomain = 'cluster.local', now = Date.now() } = {}) {
+  /** With `above`, under authorities that somebody else made: the root first. */
+  constructor({ trustDomain = 'cluster.local', now = Date.now(), above }: TestPkiOptions = {}) {
     this.trustDomain = trustDomain
+    if (above) {
+      this.root = above[0]
+      this.issuer = above.at(-1)!
+      return
+    }
     const validity = { notBefore: now - 1_000 * hour, notAfter: now + 100_000 * hour }
     const domain = `spiffe://${trustDomain}`
     const [rootKeys, issuerKeys] = [ecKeys(), ecKeys()]
@@ -99,7 +112,7 @@ export class TestPki {
   leaf({ names = [], publicKey, notBefore, notAfter, purposes }: LeafOptions): Leaf {
     const keys = ecKeys()
     const subjectKey = publicKey ?? keys.publicKey
-    const { certificate, privateKey } = this.issuer
+    const { certificate, privateKey, issuers } = this.issuer
     const usual = leafExtensions(subjectKey, certificate, '', [])
     const kept = usual.slice(0, -1).filter((_, i) => i !== 2 || !purposes)
     const extensions = [
@@ -120,7 +133,7 @@ export class TestPki {
     )
     return {
       key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
-      chain: [leaf, certificate, this.root.certificate].map(String),
+      chain: [leaf, certificate, ...issuers].map(String),
     }
   }
 }

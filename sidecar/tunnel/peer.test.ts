@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type TLSSocket } from 'node:tls'
 import { describe, expect, it } from 'vitest'
+import { authority } from '#control-plane/authority/plugged/testing/enterprise.ts'
 import { trusting } from '../testing/pictures.ts'
 import { TestPki } from '../testing/pki.ts'
 import { portOf } from '../testing/sockets.ts'
@@ -10,13 +11,20 @@ import { tlsContext } from './tls-context.ts'
 
 const [old, next] = [new TestPki(), new TestPki()]
 
+/** What an enterprise plugs in: two authorities between the root and the one that signs, with keys of every kind. */
+const enterprise = authority('Root', undefined, { key: 'P-384' })
+const policy = authority('Policy', enterprise, { key: 'RSA-2048' })
+const region = authority('Region', policy, { key: 'P-521' })
+const plugged = new TestPki({ above: [enterprise, policy, region, authority('Mesh', region)] })
+
 /** Both ends' view of each other, each under roots of its own choice. */
 async function handshake(
   client: TestPki,
   server: TestPki,
+  trusted: readonly TestPki[] = [old, next],
 ): Promise<{ seen: Peer | undefined; accepted: Peer | undefined }> {
-  const near = contexts(client.certificate('frontend'), old.trust(next))
-  const far = contexts(server.certificate('backend'), next.trust(old))
+  const near = contexts(client.certificate('frontend'), client.trust(...trusted, server))
+  const far = contexts(server.certificate('backend'), server.trust(...trusted, client))
   const options = { requestCert: true, checkServerIdentity: () => undefined }
   const listener = createServer({ ...tlsContext(far.own, far.roots), ...options })
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
@@ -44,6 +52,12 @@ describe('the roots that a peer may have proved itself by', () => {
     const { seen, accepted } = await handshake(next, next)
     expect(seen?.roots).toEqual([fingerprint(next)])
     expect(accepted?.roots).toEqual([fingerprint(next)])
+  })
+
+  it('are the one above several authorities, whatever their keys', async () => {
+    const { seen, accepted } = await handshake(plugged, plugged, [old, next])
+    expect(seen?.roots).toEqual([fingerprint(plugged)])
+    expect(accepted?.roots).toEqual([fingerprint(plugged)])
   })
 
   it('are all of them in the eyes of an accepting end that does not know its issuer: in doubt none may go', async () => {

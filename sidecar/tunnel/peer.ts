@@ -39,8 +39,8 @@ export function isRevoked({ serial }: Peer, trust: TrustBundle | undefined): boo
 }
 
 /**
- * Node shows the accepting side nothing but the leaf, so its issuer is looked for among our own: the mesh has one at
- * a time but while it rotates.
+ * Node shows the accepting side nothing but the leaf, so what is above it is looked for among our own intermediates: the
+ * mesh has one issuer at a time but while it rotates.
  */
 function rootsOf(
   leaf: DetailedPeerCertificate,
@@ -54,7 +54,11 @@ function rootsOf(
   }
   if (byFingerprint.has(top.fingerprint256)) return [top.fingerprint256]
   let last = new X509Certificate(top.raw)
-  last = issuers.find((issuer) => isIssuedBy(last, issuer)) ?? last
+  for (let depth = 0; depth < 10; depth++) {
+    const issuer = issuers.find((each) => isIssuedBy(last, each))
+    if (!issuer) break
+    last = issuer
+  }
   for (const [fingerprint, root] of byFingerprint) if (isIssuedBy(last, root)) return [fingerprint]
   return [...byFingerprint.keys()]
 }

@@ -3,6 +3,8 @@ export interface Target {
   readonly name: string
   /** Inputs to begin with; `npm run fuzz -- --seeds` writes them to the corpus. */
   seeds(): readonly Buffer[] | Promise<readonly Buffer[]>
+  /** Milliseconds of processor time that an input may take, where that is more than a second. */
+  readonly slowest?: number
   /** Pieces that mean something to it. */
   readonly words?: readonly (string | Buffer)[]
   /**

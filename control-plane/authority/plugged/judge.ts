@@ -20,7 +20,12 @@ export function problemsOf(
 
 /** The name that a certificate is called by in messages. */
 export function nameOf(certificate: X509Certificate): string {
-  return `"${(certificate.subject ?? '').replaceAll('\n', ', ')}"`
+  return quoted(certificate.subject)
+}
+
+/** A distinguished name, which Node leaves undefined where it is empty. */
+export function quoted(name: string | undefined): string {
+  return `"${(name ?? '').replaceAll('\n', ', ')}"`
 }
 
 function mayNotSign(certificate: X509Certificate): readonly string[] {

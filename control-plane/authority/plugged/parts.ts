@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { decodeDer } from '../der.ts'
 import { PluggedCaRefused } from './refusal.ts'
 
 /** What a file or a Secret holds, in no particular order. */
@@ -18,9 +19,17 @@ export function parsePrivateKeyInfo(der: Buffer): KeyObject {
 
 /** Reads a certificate in DER. Throws PluggedCaRefused. */
 export function parseCertificateDer(der: Buffer): X509Certificate {
+  const certificate = parse(der)
+  if (certificate && decodeDer(certificate.raw)) return certificate
+  throw new PluggedCaRefused('a certificate in it cannot be read: put the right one in its place')
+}
+
+function parse(der: Buffer): X509Certificate | undefined {
   try {
-    return new X509Certificate(der)
+    const certificate = new X509Certificate(der)
+    // Read late, and then it throws.
+    return certificate.publicKey.type === 'public' ? certificate : undefined
   } catch {
-    throw new PluggedCaRefused('a certificate in it cannot be read: put the right one in its place')
+    return undefined
   }
 }

@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import type { Signer } from '../certificate.ts'
 import { endOf } from '../issue.ts'
-import { nameOf, problemsOf } from './judge.ts'
+import { nameOf, problemsOf, quoted } from './judge.ts'
 import { type CaMaterial, readMaterial } from './material.ts'
 import { type Path, pathsFrom, topFrom } from './path.ts'
 import { PluggedCaRefused } from './refusal.ts'
@@ -46,8 +46,7 @@ export async function readPluggedCa(material: CaMaterial, expected: Expectations
 }
 
 function noRoot(certificate: X509Certificate, given: readonly X509Certificate[]): string {
-  const top = topFrom(certificate, given)
-  const missing = `"${top.issuer.replaceAll('\n', ', ')}"`
+  const missing = quoted(topFrom(certificate, given).issuer)
   return `there is no root above ${nameOf(certificate)}: add the certificate of ${missing}, and those above it`
 }
 

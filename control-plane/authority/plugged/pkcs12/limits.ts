@@ -1,14 +1,14 @@
 import { PluggedCaRefused } from '../refusal.ts'
 
-/** More rounds than anybody exports with; as many take seconds. */
-const mostIterations = 5_000_000
+/** Exported files have 2 048 to 600 000; as many as this take a few seconds. */
+const mostIterations = 1_000_000
 
 /** The number of rounds that a password is put through; throws when it is none, or would keep the process busy. */
 export function checkIterations(iterations: number | undefined): number {
   if (iterations !== undefined && iterations >= 1 && iterations <= mostIterations) return iterations
-  const found = iterations === undefined ? 'no number' : String(iterations)
+  const found = iterations ?? 'an unreadable number of'
   throw new PluggedCaRefused(
-    `its password is put through ${found} of rounds; from 1 to ${mostIterations} is what weft does: ${reencode}`,
+    `its password is put through ${found} rounds, and weft does 1 to ${mostIterations}: ${reencode}`,
   )
 }
 

@@ -83,7 +83,9 @@ async function partsOf(bags: readonly Der[], password: string): Promise<CaParts>
       case bagKinds.certificate:
         certificates.push(certificateIn(value))
         break
-      // Revocation lists and secrets are nothing of ours.
+      default:
+        // Revocation lists and secrets are nothing of ours.
+        break
     }
   }
   return { certificates, privateKeys }
