@@ -5,6 +5,10 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Registry as Metrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority/authority.ts'
 import { authenticate } from './authority/bearer.ts'
+import type { Revocable } from './authority/certificate-service.ts'
+import { revocationMetrics } from './authority/revocation/metrics.ts'
+import { refuseRevoked } from './authority/revocation/refuse-revoked.ts'
+import { Revocations } from './authority/revocation/revocations.ts'
 import type { TokenVerifier } from './authority/tokens.ts'
 import type { ControlPlaneConfig } from './config.ts'
 import { openFilePlatform } from './file-platform.ts'
@@ -55,7 +59,7 @@ export async function runControlPlane(config: ControlPlaneConfig, options: RunOp
   for await (const state of platform.registry.watch(signal)) {
     if (serving) serving.take(state)
     else {
-      serving = stack.use(await serve(config, state, platform, { log, metrics }))
+      serving = stack.use(await serve(config, state, platform, { log, metrics, signal }))
       log.info('control plane ready', { port: serving.port, trustDomain: state.mesh.trustDomain })
       started?.({ grpc: serving.port, metrics: http.port })
     }
@@ -93,27 +97,38 @@ export async function serve(
   config: ControlPlaneConfig,
   first: RegistryState,
   platform: Platform,
-  { log, metrics }: Instruments,
+  { log, metrics, signal }: Instruments & { readonly signal?: AbortSignal },
 ): Promise<Serving> {
   const { namespace, certificateLifetime: lifetime } = config
   const { trustDomain } = first.mesh
-  const { signers: store, tokens } = platform
+  const { signers: store, identityRequests: requests, identityStatus: status, serials: ledger } = platform
   const publishTrust = (bundle: string) => platform.publishTrust(bundle)
   await using stack = new AsyncDisposableStack()
   const authority = stack.adopt(
     await createAuthority({ store, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
     (opened) => opened.close(),
   )
+  const issuer = () => authority.signer
+  const revocations = stack.use(
+    await Revocations.open(
+      { requests, ledger, status, issuer, log, metrics: revocationMetrics(metrics) },
+      signal,
+    ),
+  )
+  const isRevoked = (podUid: string) => revocations.isRevoked(podUid)
+  const tokens = refuseRevoked(platform.tokens, isRevoked)
   const discovery = new DiscoveryService({
     authenticate: (call) => authenticate(call, tokens),
     metrics: pushMetrics(metrics),
     log,
   })
+  stack.defer(requests.subscribe(() => discovery.endStreams(isRevoked)))
   const publisher = stack.adopt(
     new Publisher({
       trustDomain,
       namespace,
       trustBundle: authority.trustBundle,
+      revocationList: revocations.list,
       publish: (model) => discovery.publish(model),
       metrics,
       log,
@@ -124,7 +139,8 @@ export async function serve(
     publisher.take(state) ? platform.published(state) : Promise.resolve()
   await take(first)
 
-  const server = stack.adopt(createServer(discovery, authority, tokens), async (opened) => {
+  const services = createServer({ discovery, authority, tokens, revocable: { ledger, isRevoked } })
+  const server = stack.adopt(services, async (opened) => {
     discovery.close()
     await shutDown(opened)
   })
@@ -137,9 +153,16 @@ export async function serve(
   }
 }
 
-function createServer(discovery: DiscoveryService, authority: Authority, tokens: TokenVerifier) {
+interface Services {
+  readonly discovery: DiscoveryService
+  readonly authority: Authority
+  readonly tokens: TokenVerifier
+  readonly revocable: Revocable
+}
+
+function createServer({ discovery, authority, tokens, revocable }: Services) {
   const server = createGrpcServer()
   server.addService(DiscoveryService.definition, discovery.implementation)
-  server.addService(IstioCertificateServiceService, authority.certificateService(tokens))
+  server.addService(IstioCertificateServiceService, authority.certificateService(tokens, revocable))
   return server
 }

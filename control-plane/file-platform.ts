@@ -2,6 +2,9 @@ import type { Log } from '#runtime/log.ts'
 import type { Registry as Metrics } from '#runtime/metrics.ts'
 import { FileSigners } from './authority/file-signers.ts'
 import { openFileTokens } from './authority/file-tokens/file-tokens.ts'
+import { fileStatus } from './authority/revocation/identity-status.ts'
+import { FileLedger } from './authority/serials/file-ledger.ts'
+import { pruneRegularly } from './authority/serials/pruning.ts'
 import { StateDirectory } from './authority/state-directory.ts'
 import { publishTrustBundle } from './authority/trust.ts'
 import type { Platform } from './platform.ts'
@@ -22,19 +25,24 @@ export interface FilePlatformOptions {
 export async function openFilePlatform(options: FilePlatformOptions): Promise<Platform> {
   const { file, stateDir, log, metrics, checkTokenAddress: checkPeerAddress } = options
   const state = new StateDirectory(stateDir)
-  const tokens = await openFileTokens({ stateDir, log, checkPeerAddress })
-  const end = new AbortController()
+  await using stack = new AsyncDisposableStack()
+  const tokens = stack.adopt(await openFileTokens({ stateDir, log, checkPeerAddress }), (opened) =>
+    opened.close(),
+  )
+  const serials = stack.use(await FileLedger.open({ state, log }))
+  stack.use(pruneRegularly(serials, { log }))
+  const end = stack.adopt(new AbortController(), (opened) => opened.abort())
   const identityRequests = await watchIdentityRequests({ stateDir, log, signal: end.signal })
+  const opened = stack.move()
   return {
     registry: createFileRegistry({ file, log, metrics }),
     signers: new FileSigners(state),
     tokens,
     identityRequests,
+    identityStatus: fileStatus(state),
+    serials,
     publishTrust: (bundle) => publishTrustBundle(state, bundle),
     published: (published) => tokens.update(published),
-    async [Symbol.asyncDispose]() {
-      end.abort()
-      tokens.close()
-    },
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

@@ -3,10 +3,13 @@ import { identityConfigMap } from '#mesh/identity-requests.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry as Metrics } from '#runtime/metrics.ts'
 import { BoundTokens } from './authority/kubernetes/bound-tokens.ts'
+import { ConfigMapLedger } from './authority/kubernetes/config-map-ledger.ts'
 import { Lease } from './authority/kubernetes/lease.ts'
 import { ReviewedTokens } from './authority/kubernetes/reviewed-tokens.ts'
 import { SecretSigners, secretNames } from './authority/kubernetes/secret-signers.ts'
 import { reviewToken } from './authority/kubernetes/token-review.ts'
+import { configMapStatus } from './authority/revocation/identity-status.ts'
+import { pruneRegularly } from './authority/serials/pruning.ts'
 import { startWriters } from './kubernetes-writers.ts'
 import type { Platform } from './platform.ts'
 import { type ApiAccess, loadAccess } from './watch/kubernetes/api/access.ts'
@@ -46,6 +49,8 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
   const identity = `${podName}_${randomUUID().slice(0, 8)}`
   const lease = stack.use(new Lease({ client, namespace, name: 'weft-control-plane', identity, log }))
   const writers = stack.use(startWriters({ client, cluster, namespace, leading: lease.holding, log }))
+  const serials = new ConfigMapLedger({ client, namespace })
+  stack.use(pruneRegularly(serials, { leads: () => lease.holding.current, log }))
   const asked = cluster.watch(configMaps(identityConfigMap, namespace))
   const identityRequests = await followIdentityRequests({ configMaps: asked, log, signal })
   const reviewed = new ReviewedTokens({ review: (token) => reviewToken(client, token) })
@@ -61,6 +66,8 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     signers: new SecretSigners({ client, namespace, secrets, leading, signal }),
     tokens: new BoundTokens({ reviewed, pods: cluster.pods, checkPeerAddress }),
     identityRequests,
+    identityStatus: configMapStatus(client, namespace),
+    serials,
     publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
     published: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

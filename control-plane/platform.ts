@@ -1,5 +1,7 @@
 import type { IdentityRequests } from '#mesh/identity-requests.ts'
 import type { Changing } from './authority/changing.ts'
+import type { IdentityStatus } from './authority/revocation/identity-status.ts'
+import type { SerialLedger } from './authority/serials/serial-ledger.ts'
 import type { SignerStore } from './authority/signer-store.ts'
 import type { TokenVerifier } from './authority/tokens.ts'
 import type { RegistryState } from './model/registry-state.ts'
@@ -13,6 +15,10 @@ export interface Platform extends AsyncDisposable {
   readonly tokens: TokenVerifier
   /** What operators ask for: to revoke pods, to rotate the root. */
   readonly identityRequests: Changing<IdentityRequests>
+  /** Where they are told what was done. */
+  readonly identityStatus: IdentityStatus
+  /** What each pod was given, so that it can be taken back. */
+  readonly serials: SerialLedger
   /** Brings the roots, in PEM, to where clients find them before they know anything else. */
   publishTrust(bundle: string): Promise<void>
   /** Told of each state of the registry that was published. Never rejects. */

@@ -12,17 +12,19 @@ export interface PublisherOptions {
   readonly namespace: string
   /** The roots in PEM. */
   readonly trustBundle: Changing<string>
+  /** The list of revoked certificates in PEM; undefined when there is none. */
+  readonly revocationList: Changing<string | undefined>
   readonly publish: (model: Model) => void
   readonly metrics: Registry
   readonly log: Log
 }
 
-/** Makes the model of the newest registry state and trust bundle, and publishes it whenever either changes. */
+/** Makes the model of the newest registry state, trust bundle and revocation list, and publishes it whenever one changes. */
 export class Publisher {
   readonly #options: PublisherOptions
   readonly #metrics: PublisherMetrics
   readonly #builder: ModelBuilder
-  readonly #unsubscribe: () => void
+  readonly #unsubscribe: readonly (() => void)[]
   #state: RegistryState | undefined
   #version = ''
 
@@ -30,14 +32,13 @@ export class Publisher {
     this.#options = options
     this.#builder = new ModelBuilder(options.namespace)
     this.#metrics = publisherMetrics(options.metrics)
-    this.#unsubscribe = options.trustBundle.subscribe(() => {
-      if (this.#state) this.take(this.#state)
-    })
+    const again = () => void (this.#state && this.take(this.#state))
+    this.#unsubscribe = [options.trustBundle.subscribe(again), options.revocationList.subscribe(again)]
   }
 
   /** Publishes a state. False when it cannot be: the one before stays. */
   take(state: RegistryState): boolean {
-    const { trustDomain, trustBundle, publish, log } = this.#options
+    const { trustDomain, trustBundle, revocationList, publish, log } = this.#options
     if (state.mesh.trustDomain !== trustDomain) {
       return this.#refuse(
         `the registry changes mesh.trustDomain from ${trustDomain} to ${state.mesh.trustDomain}, under which no ` +
@@ -45,7 +46,8 @@ export class Publisher {
       )
     }
     try {
-      const model = this.#builder.build(state, { trustDomain, rootsPem: trustBundle.current })
+      const bundle = { trustDomain, rootsPem: trustBundle.current, crlPem: revocationList.current }
+      const model = this.#builder.build(state, bundle)
       publish(model)
       this.#state = state
       this.#metrics.published(model)
@@ -61,7 +63,7 @@ export class Publisher {
   }
 
   close(): void {
-    this.#unsubscribe()
+    for (const end of this.#unsubscribe) end()
   }
 
   #refuse(message: string, error?: unknown): false {

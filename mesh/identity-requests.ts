@@ -77,9 +77,28 @@ export function revocationKey(podUid: string): string {
   return `${revocationPrefix}${podUid}`
 }
 
-/** Where the status says how a revocation stands. */
+/** Where the status says how a revocation stands, as `formatRevocationStatus` writes it. */
 export function revocationStatusKey(podUid: string): string {
   return `revoked.${podUid}`
+}
+
+/** What the control plane says of a revocation that is in force. */
+export interface RevocationStatus {
+  /** The time of the request that it obeys, in milliseconds since 1970. */
+  readonly at: number
+  /** Certificates that are revoked by it and have not expired. */
+  readonly serials: number
+}
+
+export function formatRevocationStatus({ at, serials }: RevocationStatus): string {
+  return JSON.stringify({ at: new Date(at).toISOString(), serials })
+}
+
+/** Undefined for what the control plane never says. */
+export function parseRevocationStatus(text: string): RevocationStatus | undefined {
+  const { at, serials } = parseObject(text) ?? {}
+  const time = parseTime(at)
+  return time !== undefined && typeof serials === 'number' ? { at: time, serials } : undefined
 }
 
 /** What may be the end of a ConfigMap's key, as Kubernetes' UUIDs are. */

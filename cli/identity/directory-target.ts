@@ -60,6 +60,8 @@ async function replacement(path: string): Promise<Replacement> {
   let placed = false
   return {
     async commit(text) {
+      // The control plane is another user, and the umask may be narrow.
+      await file.chmod(0o644)
       await file.writeFile(text)
       await file.sync()
       await rename(temporary, path)

@@ -2,7 +2,8 @@ import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { IstioCertificateServiceServer } from '#proto/istio/v1/auth/ca.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
-import { certificateService } from './certificate-service.ts'
+import type { Signer } from './certificate.ts'
+import { certificateService, type Revocable } from './certificate-service.ts'
 import { Changeable, type Changing } from './changing.ts'
 import { followIssuer } from './follow-issuer.ts'
 import { Issuer } from './issuer.ts'
@@ -11,6 +12,7 @@ import { RateLimit } from './rate-limit.ts'
 import { Renewals } from './renewals.ts'
 import { Roots } from './rotation/roots.ts'
 import { trustedRoots } from './rotation/state.ts'
+import { SurplusKeys } from './serials/surplus-keys.ts'
 import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
 import type { SignerStore } from './signer-store.ts'
 import type { TokenVerifier } from './tokens.ts'
@@ -35,7 +37,9 @@ export interface AuthorityOptions {
 /** Who signs identities. Everything that it keeps renews itself. */
 export interface Authority {
   /** The handlers of `IstioCertificateService`. */
-  certificateService(verifier: TokenVerifier): IstioCertificateServiceServer
+  certificateService(verifier: TokenVerifier, revocable: Revocable): IstioCertificateServiceServer
+  /** Who signs workloads' certificates now. */
+  readonly signer: Signer
   readonly roots: Roots
   /** All roots in PEM, for SDS; the one that signs is the first. */
   readonly trustBundle: Changing<string>
@@ -97,7 +101,11 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     void taken.then(adopted, (error: unknown) => log.error('what is stored could not be followed', { error }))
   })
   const limits = { perPod: new RateLimit(podRate), perIdentity: new RateLimit(identityRate) }
+  const surplus = new SurplusKeys({ lifetime, log, counted: metrics.surplusKeys, now })
   return {
+    get signer() {
+      return issuer.signer
+    },
     roots,
     trustBundle: bundle,
     get settled() {
@@ -116,7 +124,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
       published.close()
       renewals.close()
     },
-    certificateService: (verifier) =>
+    certificateService: (verifier, revocable) =>
       certificateService({
         verifier,
         identityOf: (caller) => spiffeId(trustDomain, caller.namespace, caller.serviceAccount),
@@ -125,6 +133,8 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
         issuer: () => issuer.signer,
         roots: rootsInPem,
         limits,
+        revocable,
+        surplus,
         records: { log, metrics },
         now,
       }),

@@ -12,6 +12,7 @@ import {
 import { openFileTokens } from './file-tokens/file-tokens.ts'
 import { day, hour, registry, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { ecKeys, makeCsr } from './testing/csr.ts'
+import { MemoryLedger } from './testing/memory-ledger.ts'
 import type { TokenVerifier } from './tokens.ts'
 
 const shop = `
@@ -23,6 +24,8 @@ workloads:
 const name = 'weft-control-plane.weft-system.svc'
 
 interface Served extends TestAuthority {
+  readonly ledger: MemoryLedger
+  readonly revoked: Set<string>
   readonly token: (pod: string) => Promise<string>
   create(request: Partial<IstioCertificateRequest>, token?: string): Promise<IstioCertificateResponse>
 }
@@ -33,11 +36,16 @@ async function served(options: { lifetime?: number; verifier?: TokenVerifier } =
   const mesh = await testAuthority({ ...options, now: Date.now() })
   const tokens = await openFileTokens({ stateDir: mesh.stateDir, log: mesh.log, now: () => mesh.clock.now })
   await tokens.update(registry(shop))
+  const ledger = new MemoryLedger()
+  const revoked = new Set<string>()
   const { chain, privateKey } = mesh.authority.serving.current
   const server = new Server()
   server.addService(
     IstioCertificateServiceService,
-    mesh.authority.certificateService(options.verifier ?? tokens),
+    mesh.authority.certificateService(options.verifier ?? tokens, {
+      ledger,
+      isRevoked: (podUid) => revoked.has(podUid),
+    }),
   )
   const keyPair = { cert_chain: Buffer.from(chain), private_key: Buffer.from(privateKey) }
   const port = await new Promise<number>((resolve, reject) => {
@@ -53,6 +61,8 @@ async function served(options: { lifetime?: number; verifier?: TokenVerifier } =
   })
   return {
     ...mesh,
+    ledger,
+    revoked,
     token: (pod) => readFile(join(mesh.stateDir, 'tokens/shop', pod), 'utf8'),
     create: (request, token) => {
       const metadata = new Metadata()
@@ -132,6 +142,57 @@ describe('CreateCertificate', () => {
     })
     expect(JSON.stringify(mesh.records)).not.toContain(token.split('.')[2])
     expect(await mesh.metrics.metrics()).toContain('weft_certificates_issued_total 1')
+  })
+})
+
+describe('a serial', () => {
+  test('is kept for its pod before the certificate is given out', async () => {
+    using mesh = await served()
+    const { certChain } = await mesh.create({ csr: makeCsr() }, await mesh.token('frontend-1'))
+    const leaf = new X509Certificate(certChain[0]!)
+    const [workload] = registry(shop).workloads
+    expect(mesh.ledger.issued).toEqual([
+      {
+        podUid: workload!.podUid,
+        serial: leaf.serialNumber.toLowerCase(),
+        notAfter: leaf.validToDate.getTime(),
+      },
+    ])
+  })
+
+  test('that cannot be kept belongs to a certificate that nobody gets', async () => {
+    using mesh = await served()
+    mesh.ledger.failing = true
+    await expect(mesh.create({ csr: makeCsr() }, await mesh.token('frontend-1'))).rejects.toMatchObject({
+      code: status.UNAVAILABLE,
+    })
+    expect(mesh.records).toContainEqual(
+      expect.objectContaining({ reason: 'not_recorded', detail: 'the ledger is away' }),
+    )
+    expect(mesh.records).not.toContainEqual(expect.objectContaining({ message: 'certificate issued' }))
+  })
+
+  test('of a pod that is revoked meanwhile belongs to a certificate that nobody gets', async () => {
+    using mesh = await served()
+    const [workload] = registry(shop).workloads
+    const record = mesh.ledger.record.bind(mesh.ledger)
+    mesh.ledger.record = (issued) => {
+      mesh.revoked.add(workload!.podUid)
+      return record(issued)
+    }
+    await expect(mesh.create({ csr: makeCsr() }, await mesh.token('frontend-1'))).rejects.toMatchObject({
+      code: status.UNAUTHENTICATED,
+    })
+    expect(mesh.records).toContainEqual(expect.objectContaining({ reason: 'pod_revoked' }))
+  })
+
+  test('too many of one pod is told by name', async () => {
+    using mesh = await served()
+    const token = await mesh.token('frontend-1')
+    for (let i = 0; i < 4; i++) await mesh.create({ csr: makeCsr() }, token)
+    const told = mesh.records.filter(({ message }) => String(message).startsWith('a pod has more keys'))
+    expect(told).toMatchObject([{ pod: 'shop/frontend-1' }])
+    expect(await mesh.metrics.metrics()).toContain('weft_pods_with_surplus_keys_total 1\n')
   })
 })
 

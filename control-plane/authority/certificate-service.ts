@@ -11,6 +11,8 @@ import { type CertificateRecords, type Refusal, recordIssued, recordRefused } fr
 import { parseCsr } from './csr.ts'
 import { type Issued, issue } from './issue.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { SerialLedger } from './serials/serial-ledger.ts'
+import type { SurplusKeys } from './serials/surplus-keys.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
 
 export interface CertificateServiceOptions {
@@ -24,6 +26,8 @@ export interface CertificateServiceOptions {
   /** PEM, one certificate an entry. */
   readonly roots: () => readonly string[]
   readonly limits: CertificateLimits
+  readonly revocable: Revocable
+  readonly surplus: SurplusKeys
   readonly records: CertificateRecords
   readonly now: () => number
 }
@@ -33,6 +37,12 @@ export interface CertificateLimits {
   readonly perPod: RateLimit
   /** By namespace and service account. */
   readonly perIdentity: RateLimit
+}
+
+/** What makes sure that every certificate can be taken back. */
+export interface Revocable {
+  readonly ledger: SerialLedger
+  readonly isRevoked: (podUid: string) => boolean
 }
 
 /** `IstioCertificateService`: the token says who calls, the request only which key the caller holds. */
@@ -73,8 +83,9 @@ async function decide(
   }
   const lifetime = lifetimeFor(request.validityDuration, options.lifetime)
   if (lifetime === undefined) return { ...badValidity, detail: `${request.validityDuration} seconds`, caller }
+  let issued: Issued
   try {
-    const issued = issue(
+    issued = issue(
       {
         identity,
         publicKey: csr.publicKey,
@@ -84,10 +95,32 @@ async function decide(
       },
       options.issuer(),
     )
-    return { kind: 'issued', issued, caller, identity }
   } catch (error) {
-    return { ...notNow, detail: error instanceof Error ? error.message : String(error), caller }
+    return { ...notNow, detail: messageOf(error), caller }
   }
+  const refusal = await keep(issued, caller, options)
+  return refusal ?? { kind: 'issued', issued, caller, identity }
+}
+
+/** Has the serial kept before the certificate is given out; a refusal when that must not be. */
+async function keep(
+  { certificate, notAfter }: Issued,
+  caller: Caller,
+  { revocable, surplus }: CertificateServiceOptions,
+): Promise<Refusal | undefined> {
+  const { podUid } = caller
+  const serial = certificate.serialNumber.toLowerCase()
+  try {
+    surplus.look(caller, await revocable.ledger.record({ podUid, serial, notAfter }))
+  } catch (error) {
+    return { ...notKept, detail: messageOf(error), caller }
+  }
+  // It may have been revoked meanwhile, with a list that does not have this serial.
+  return revocable.isRevoked(podUid) ? { ...revoked, detail: 'it was revoked meanwhile', caller } : undefined
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function withinLimits({ namespace, serviceAccount, podUid }: Caller, limits: CertificateLimits): boolean {
@@ -125,6 +158,20 @@ const badValidity = {
   reason: 'validity',
   code: status.INVALID_ARGUMENT,
   message: 'validity_duration is negative: write seconds, or 0 for the default',
+} as const
+
+const revoked = {
+  kind: 'refused',
+  reason: 'pod_revoked',
+  code: status.UNAUTHENTICATED,
+  message: 'the caller gets no certificate',
+} as const
+
+const notKept = {
+  kind: 'refused',
+  reason: 'not_recorded',
+  code: status.UNAVAILABLE,
+  message: 'no certificate can be issued now: try again',
 } as const
 
 const notNow = {

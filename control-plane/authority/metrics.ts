@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
 export interface AuthorityMetrics {
   readonly issued: Counter
   readonly refused: Counter<'reason'>
+  readonly surplusKeys: Counter
   readonly expiry: Gauge<'certificate'>
 }
 
@@ -18,6 +19,11 @@ export function authorityMetrics(registry: Registry): AuthorityMetrics {
       name: 'weft_certificates_refused_total',
       help: 'Certificate requests refused, by reason.',
       labelNames: ['reason'],
+      registers,
+    }),
+    surplusKeys: new Counter({
+      name: 'weft_pods_with_surplus_keys_total',
+      help: 'Pods that have more keys than renewals make, each counted once.',
       registers,
     }),
     expiry: new Gauge({

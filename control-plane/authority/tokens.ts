@@ -29,6 +29,8 @@ export type TokenRefusal =
   | 'pod_replaced'
   | 'other_service_account'
   | 'other_address'
+  /** An operator has taken the pod's certificates back. */
+  | 'pod_revoked'
 
 /** A token that was judged and not accepted. The message is for the log, never for the caller. */
 export class TokenRefused extends Error {

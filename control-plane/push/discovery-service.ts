@@ -54,6 +54,11 @@ export class DiscoveryService {
     for (const stream of this.#streams.keys()) stream.publish(model, differences)
   }
 
+  /** Ends the streams of revoked pods at once. What authenticates from then on is refused before it comes here. */
+  endStreams(isRevoked: (podUid: string) => boolean): void {
+    for (const [stream, { podUid }] of this.#streams) if (isRevoked(podUid)) stream.end(podRevoked)
+  }
+
   /** Ends every stream with UNAVAILABLE, so that clients look for another control plane. */
   close(): void {
     this.#closed = true
@@ -113,6 +118,7 @@ const podUnknown: StreamEnd = {
   code: status.UNAVAILABLE,
   details: 'the registry does not have this pod yet: try again',
 }
+const podRevoked: StreamEnd = { code: status.UNAUTHENTICATED, details: 'this pod is revoked' }
 const tooManyStreams: StreamEnd = {
   code: status.RESOURCE_EXHAUSTED,
   details: `this pod has ${streamsPerPod} streams open: end one first`,

@@ -1,13 +1,15 @@
 // The control plane over a synthetic registry, in a process of its own; push.ts starts it.
 import { Changeable } from '#control-plane/authority/changing.ts'
 import { FileSigners } from '#control-plane/authority/file-signers.ts'
+import { fileStatus } from '#control-plane/authority/revocation/identity-status.ts'
+import { FileLedger } from '#control-plane/authority/serials/file-ledger.ts'
 import { StateDirectory } from '#control-plane/authority/state-directory.ts'
 import { TokenRefused, type TokenVerifier } from '#control-plane/authority/tokens.ts'
 import type { ControlPlaneConfig } from '#control-plane/config.ts'
 import { type Serving, serve } from '#control-plane/control-plane.ts'
 import type { Platform } from '#control-plane/platform.ts'
 import { noIdentityRequests } from '#mesh/identity-requests.ts'
-import { createLog } from '#runtime/log.ts'
+import { createLog, silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type Population, population } from '../population.ts'
 import { answerQuestions } from './child.ts'
@@ -27,7 +29,7 @@ async function start({ pods, scope, directory }: ServeOptions): Promise<Served> 
   registry = new SyntheticRegistry(mesh, scope)
   const bundle = Promise.withResolvers<string>()
   const serving = Promise.withResolvers<Serving>()
-  const platform = platformOf(registry, mesh, directory, bundle.resolve)
+  const platform = await platformOf(registry, mesh, directory, bundle.resolve)
   follow(platform, directory, serving.resolve).catch(serving.reject)
   const { port } = await serving.promise
   return { port, bundle: await bundle.promise }
@@ -47,20 +49,24 @@ async function follow(platform: Platform, file: string, served: (serving: Servin
   }
 }
 
-function platformOf(
+async function platformOf(
   from: SyntheticRegistry,
   mesh: Population,
   directory: string,
   publishTrust: (bundle: string) => void,
-): Platform {
+): Promise<Platform> {
+  const state = new StateDirectory(directory)
+  const serials = await FileLedger.open({ state, log: silentLog })
   return {
     registry: from,
-    signers: new FileSigners(new StateDirectory(directory)),
+    signers: new FileSigners(state),
     tokens: trustingTokens(mesh),
     identityRequests: new Changeable(noIdentityRequests),
+    identityStatus: fileStatus(state),
+    serials,
     publishTrust: async (bundle) => publishTrust(bundle),
     published: async () => {},
-    async [Symbol.asyncDispose]() {},
+    [Symbol.asyncDispose]: () => serials[Symbol.asyncDispose](),
   }
 }
 

@@ -16,3 +16,10 @@ export function openssl(args: readonly string[], files: Readonly<Record<string, 
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }
+
+/** Runs openssl, and answers what it says of the matter on standard error, where some of its verdicts are. */
+export function opensslVerdict(args: readonly string[], files: Readonly<Record<string, string>>): string {
+  using folder = temporaryFolder()
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(folder.path, file), text)
+  return spawnSync('openssl', args, { cwd: folder.path, encoding: 'utf8' }).stderr
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
+import { type Entries, mergeEntries, readEntries } from '../../watch/kubernetes/api/config-map-entries.ts'
+import { Batches } from '../serials/batches.ts'
+import type { IssuedSerial, SerialLedger } from '../serials/serial-ledger.ts'
+
+export interface ConfigMapLedgerOptions {
+  readonly client: ApiClient
+  readonly namespace: string
+  /** Milliseconds since 1970; a port for tests. */
+  readonly now?: () => number
+}
+
+/** Entries a patch removes at most, so that it stays far below what the API server takes. */
+const prunedAtOnce = 2_000
+
+/**
+ * Keeps serials in ConfigMaps `weft-serials-0` to `-f`, by a hash of the pod UID: one entry a certificate,
+ * `<pod UID>.<serial>` to the second since 1970 at which it expires. Entries of different replicas never meet, so that a
+ * merge patch needs no version and no lock.
+ */
+export class ConfigMapLedger implements SerialLedger {
+  readonly #options: ConfigMapLedgerOptions
+  readonly #shards = new Map<string, Batches<IssuedSerial, Entries>>()
+
+  constructor(options: ConfigMapLedgerOptions) {
+    this.#options = options
+    for (const shard of shards) {
+      this.#shards.set(shard, new Batches((issued) => this.#write(shard, issued)))
+    }
+  }
+
+  async record(issued: IssuedSerial): Promise<readonly IssuedSerial[]> {
+    const { podUid } = issued
+    return this.#live(await this.#shards.get(shardOf(podUid))!.add(issued), podUid)
+  }
+
+  async serialsOf(podUids: ReadonlySet<string>): Promise<readonly IssuedSerial[]> {
+    const { client, namespace } = this.#options
+    const byShard = Map.groupBy(podUids, shardOf)
+    const found = await Promise.all(
+      [...byShard].map(async ([shard, some]) => {
+        const entries = await readEntries(client, { namespace, name: nameOf(shard) })
+        return some.flatMap((podUid) => this.#live(entries, podUid))
+      }),
+    )
+    return found.flat()
+  }
+
+  async prune(): Promise<void> {
+    const { client, namespace } = this.#options
+    for (const shard of shards) {
+      const configMap = { namespace, name: nameOf(shard) }
+      const entries = await readEntries(client, configMap)
+      const expired = issuedIn(entries, Object.keys(entries)).filter((each) => !this.#isLive(each))
+      for (let i = 0; i < expired.length; i += prunedAtOnce) {
+        const some = expired.slice(i, i + prunedAtOnce)
+        await mergeEntries(client, configMap, Object.fromEntries(some.map((each) => [keyOf(each), null])))
+      }
+    }
+  }
+
+  #write(shard: string, issued: readonly IssuedSerial[]): Promise<Entries> {
+    const { client, namespace } = this.#options
+    const data = issued.map((each) => [keyOf(each), String(Math.ceil(each.notAfter / 1_000))] as const)
+    return mergeEntries(client, { namespace, name: nameOf(shard) }, Object.fromEntries(data))
+  }
+
+  #live(entries: Entries, podUid: string): readonly IssuedSerial[] {
+    const keys = Object.keys(entries).filter((key) => key.startsWith(`${podUid}.`))
+    return issuedIn(entries, keys).filter((each) => this.#isLive(each))
+  }
+
+  #isLive({ notAfter }: IssuedSerial): boolean {
+    return notAfter > (this.#options.now ?? Date.now)()
+  }
+}
+
+/** One hexadecimal digit each; the chart permits these very names. */
+const shards = Array.from({ length: 16 }, (_, i) => i.toString(16))
+
+function shardOf(podUid: string): string {
+  return createHash('sha256').update(podUid).digest('hex')[0]!
+}
+
+function nameOf(shard: string): string {
+  return `weft-serials-${shard}`
+}
+
+function keyOf({ podUid, serial }: IssuedSerial): string {
+  return `${podUid}.${serial}`
+}
+
+/** An entry whose end cannot be read never ends, so that what was issued can always be taken back. */
+function issuedIn(entries: Entries, keys: readonly string[]): IssuedSerial[] {
+  return keys.flatMap((key) => {
+    const [podUid = '', serial = ''] = key.split('.')
+    if (!/^[0-9a-f]+$/.test(serial)) return []
+    const seconds = entries[key] ?? ''
+    const notAfter = /^\d+$/.test(seconds) ? Number(seconds) * 1_000 : Number.POSITIVE_INFINITY
+    return { podUid, serial, notAfter }
+  })
+}

@@ -1,0 +1,224 @@
+import { createPublicKey } from 'node:crypto'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import {
+  type IdentityRequests,
+  noIdentityRequests,
+  parseRevocationStatus,
+  revocationStatusKey,
+} from '#mesh/identity-requests.ts'
+import { createMetrics } from '#runtime/metrics.ts'
+import { parseRevocations } from '#sidecar/view/revocations.ts'
+import { name, type Signer, signCertificate } from '../certificate.ts'
+import { Changeable } from '../changing.ts'
+import { authorityExtensions } from '../extensions.ts'
+import { createKey } from '../keys.ts'
+import { day, hour, start } from '../testing/authority.ts'
+import { MemoryLedger } from '../testing/memory-ledger.ts'
+import { recordingLog } from '../testing/recording-log.ts'
+import type { StatusChanges } from './identity-status.ts'
+import { revocationMetrics } from './metrics.ts'
+import { Revocations } from './revocations.ts'
+
+const at = start - hour
+const timing = { look: 10, minimum: 5, maximum: 5 }
+
+function createIssuer(): Signer {
+  const privateKey = createKey()
+  const publicKey = createPublicKey(privateKey)
+  const subject = name({ commonName: 'weft issuer' })
+  const extensions = authorityExtensions(publicKey, publicKey, 0, 'spiffe://cluster.local')
+  const life = { notBefore: start, notAfter: start + 365 * day }
+  const certificate = signCertificate(
+    { subject, issuer: subject, ...life, publicKey, extensions },
+    privateKey,
+  )
+  return { certificate, privateKey, issuers: [] }
+}
+
+function requestsFor(...podUids: readonly string[]): IdentityRequests {
+  const revocations = podUids.map(
+    (podUid) => [podUid, { podUid, namespace: 'shop', pod: podUid, at }] as const,
+  )
+  return { rotation: undefined, revocations: new Map(revocations) }
+}
+
+let ledger: MemoryLedger
+let requests: Changeable<IdentityRequests>
+let told: Map<string, string | null>
+let unwritable: boolean
+let issuer: Signer
+let clock: { now: number }
+let log: ReturnType<typeof recordingLog>
+let metrics: ReturnType<typeof createMetrics>
+let revocations: Revocations | undefined
+beforeEach(() => {
+  ledger = new MemoryLedger()
+  requests = new Changeable(noIdentityRequests)
+  told = new Map()
+  unwritable = false
+  issuer = createIssuer()
+  clock = { now: start }
+  log = recordingLog()
+  metrics = createMetrics()
+  revocations = undefined
+})
+afterEach(() => revocations?.[Symbol.asyncDispose]())
+
+async function write(changes: StatusChanges): Promise<void> {
+  if (unwritable) throw new Error('no room')
+  for (const [key, value] of Object.entries(changes)) told.set(key, value)
+}
+
+async function open(signal?: AbortSignal): Promise<Revocations> {
+  revocations = await Revocations.open(
+    {
+      requests,
+      ledger,
+      status: { write },
+      issuer: () => issuer,
+      log: log.log,
+      metrics: revocationMetrics(metrics),
+      now: () => clock.now,
+      timing,
+    },
+    signal,
+  )
+  return revocations
+}
+
+async function issue(podUid: string, serial: string, notAfter = start + day): Promise<void> {
+  await ledger.record({ podUid, serial, notAfter })
+}
+
+function serials(): string[] | undefined {
+  const list = revocations?.list.current
+  return list === undefined ? undefined : [...parseRevocations(list)]
+}
+
+const status = (podUid: string) => {
+  const text = told.get(revocationStatusKey(podUid))
+  return typeof text === 'string' ? parseRevocationStatus(text) : text
+}
+
+describe('revocations', () => {
+  test('are none, and no list either, to begin with', async () => {
+    await issue('uid-1', '0a')
+    await open()
+    expect(serials()).toBeUndefined()
+    expect(told.size).toBe(0)
+  })
+
+  test('are in force before anybody is served', async () => {
+    await issue('uid-1', '0a')
+    await issue('uid-1', '0b')
+    await issue('uid-2', '0c')
+    requests.set(requestsFor('uid-1'))
+    const opened = await open()
+    expect(serials()).toEqual(['0A', '0B'])
+    expect([opened.isRevoked('uid-1'), opened.isRevoked('uid-2')]).toEqual([true, false])
+    await expect.poll(() => status('uid-1'), { interval: 2 }).toEqual({ at, serials: 2 })
+    const text = await metrics.metrics()
+    expect(text).toContain('weft_revoked_pods 1\n')
+    expect(text).toContain('weft_revoked_certificates 2\n')
+  })
+
+  test('come and go while the mesh runs', async () => {
+    await issue('uid-1', '0a')
+    const opened = await open()
+    requests.set(requestsFor('uid-1'))
+    expect(opened.isRevoked('uid-1')).toBe(true)
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A'])
+    requests.set(noIdentityRequests)
+    expect(opened.isRevoked('uid-1')).toBe(false)
+    await expect.poll(serials, { interval: 2 }).toBeUndefined()
+    await expect.poll(() => status('uid-1'), { interval: 2 }).toBeNull()
+  })
+
+  test('find what another replica issued before it heard', async () => {
+    requests.set(requestsFor('uid-1'))
+    await open()
+    expect(serials()).toEqual([])
+    await issue('uid-1', '0a')
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A'])
+    await expect.poll(() => status('uid-1'), { interval: 2 }).toEqual({ at, serials: 1 })
+  })
+
+  test('leave the list when they have expired', async () => {
+    await issue('uid-1', '0a', start + hour)
+    await issue('uid-1', '0b')
+    requests.set(requestsFor('uid-1'))
+    await open()
+    clock.now = start + hour
+    await expect.poll(serials, { interval: 2 }).toEqual(['0B'])
+  })
+
+  test('are no news while they say the same', async () => {
+    await issue('uid-1', '0a')
+    requests.set(requestsFor('uid-1'))
+    const opened = await open()
+    const before = opened.list.current
+    const lists: unknown[] = []
+    opened.list.subscribe((list) => lists.push(list))
+    requests.set({ ...requestsFor('uid-1'), rotation: '2026-11-28T12:00:00Z' })
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    expect([opened.list.current, lists]).toEqual([before, []])
+  })
+
+  test('are signed by the issuer of the day', async () => {
+    requests.set(requestsFor('uid-1'))
+    const opened = await open()
+    const before = opened.list.current
+    issuer = createIssuer()
+    await expect.poll(() => opened.list.current, { interval: 2 }).not.toBe(before)
+  })
+
+  test('are waited for while the ledger is away', async () => {
+    await issue('uid-1', '0a')
+    requests.set(requestsFor('uid-1'))
+    ledger.failing = true
+    const opening = open()
+    await expect.poll(() => log.records.length, { interval: 2 }).toBeGreaterThan(1)
+    expect(revocations).toBeUndefined()
+    ledger.failing = false
+    await opening
+    expect(serials()).toEqual(['0A'])
+  })
+
+  test('are not waited for any longer than the control plane runs', async () => {
+    requests.set(requestsFor('uid-1'))
+    ledger.failing = true
+    const end = new AbortController()
+    const opening = open(end.signal)
+    end.abort()
+    await expect(opening).rejects.toThrow('aborted')
+  })
+
+  test('keep what is known while the ledger is away, and take the rest later', async () => {
+    await issue('uid-1', '0a')
+    await issue('uid-2', '0b')
+    requests.set(requestsFor('uid-1'))
+    const opened = await open()
+    ledger.failing = true
+    requests.set(requestsFor('uid-1', 'uid-2'))
+    expect(opened.isRevoked('uid-2')).toBe(true)
+    await expect
+      .poll(() => log.records.filter(({ level }) => level === 'error').length, { interval: 2 })
+      .toBeGreaterThan(2)
+    expect(serials()).toEqual(['0A'])
+    expect(status('uid-2')).toBeUndefined()
+    ledger.failing = false
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A', '0B'])
+    await expect.poll(() => status('uid-2'), { interval: 2 }).toEqual({ at, serials: 1 })
+  })
+
+  test('are told again until that could be written', async () => {
+    unwritable = true
+    requests.set(requestsFor('uid-1'))
+    await open()
+    await expect
+      .poll(() => log.records.filter(({ level }) => level === 'warn').length, { interval: 2 })
+      .toBeGreaterThan(1)
+    unwritable = false
+    await expect.poll(() => status('uid-1'), { interval: 2 }).toEqual({ at, serials: 0 })
+  })
+})

@@ -1,0 +1,173 @@
+import {
+  formatRevocationStatus,
+  type IdentityRequests,
+  revocationStatusKey,
+} from '#mesh/identity-requests.ts'
+import { Backoff } from '#runtime/backoff.ts'
+import { sleep } from '#runtime/lifetime.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Signer } from '../certificate.ts'
+import { Changeable, type Changing } from '../changing.ts'
+import type { IssuedSerial, SerialLedger } from '../serials/serial-ledger.ts'
+import type { IdentityStatus } from './identity-status.ts'
+import type { RevocationMetrics } from './metrics.ts'
+import { revocationList } from './revocation-list.ts'
+
+export interface RevocationsOptions {
+  readonly requests: Changing<IdentityRequests>
+  readonly ledger: SerialLedger
+  readonly status: IdentityStatus
+  /** Who signs the list now. */
+  readonly issuer: () => Signer
+  readonly log: Log
+  readonly metrics: RevocationMetrics
+  /** Milliseconds since 1970; a port for tests. */
+  readonly now?: () => number
+  readonly timing?: RevocationTiming
+}
+
+/** All in milliseconds. */
+export interface RevocationTiming {
+  /**
+   * Between looks into the ledger while pods are revoked: another replica may have given one a certificate before it
+   * heard of its revocation, and serials expire.
+   */
+  readonly look: number
+  /** Waits after failures. */
+  readonly minimum: number
+  readonly maximum: number
+}
+
+const defaultTiming: RevocationTiming = { look: 10_000, minimum: 500, maximum: 10_000 }
+
+/**
+ * Which pods are revoked, and the list of their certificates' serials. Every replica makes its own of what is asked for
+ * and what all have issued, so that none has to lead for a pod to be cut off.
+ */
+export class Revocations implements AsyncDisposable {
+  readonly #options: RevocationsOptions
+  readonly #list = new Changeable<string | undefined>(undefined)
+  readonly #end = new AbortController()
+  readonly #unsubscribe: () => void
+  /** What the ledger said last. */
+  #serials: readonly IssuedSerial[] = []
+  /** What the list in force was made of. */
+  #content = ''
+  /** Status entries as they were written. */
+  #told: ReadonlyMap<string, string> = new Map()
+  #news = Promise.withResolvers<void>()
+  #running: Promise<void> = Promise.resolve()
+
+  private constructor(options: RevocationsOptions) {
+    this.#options = options
+    this.#unsubscribe = options.requests.subscribe(() => this.#news.resolve())
+  }
+
+  /** Resolves once the list is whole: nobody may be served before. Rejects when the signal aborts first. */
+  static async open(options: RevocationsOptions, signal?: AbortSignal): Promise<Revocations> {
+    const revocations = new Revocations(options)
+    const { minimum, maximum } = options.timing ?? defaultTiming
+    const backoff = new Backoff({ minimum, maximum })
+    while (!(await revocations.#look())) {
+      await sleep(backoff.next(), signal)
+      signal?.throwIfAborted()
+    }
+    revocations.#running = revocations.#run()
+    return revocations
+  }
+
+  /** The list in PEM; undefined while no pod is revoked. */
+  get list(): Changing<string | undefined> {
+    return this.#list
+  }
+
+  isRevoked(podUid: string): boolean {
+    return this.#options.requests.current.revocations.has(podUid)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe()
+    this.#end.abort()
+    this.#news.resolve()
+    await this.#running
+  }
+
+  async #run(): Promise<void> {
+    const { look, minimum, maximum } = this.#options.timing ?? defaultTiming
+    const backoff = new Backoff({ minimum, maximum })
+    const { signal } = this.#end
+    let whole = true
+    while (!signal.aborted) {
+      const told = whole && (await this.#tell())
+      if (told) backoff.reset()
+      const idle = told && this.#options.requests.current.revocations.size === 0
+      await this.#newsWithin(idle ? undefined : told ? look : backoff.next())
+      if (!signal.aborted) whole = await this.#look()
+    }
+  }
+
+  async #newsWithin(milliseconds: number | undefined): Promise<void> {
+    const waits = new AbortController()
+    const due = milliseconds === undefined ? [] : [sleep(milliseconds, waits.signal)]
+    await Promise.race([this.#news.promise, ...due])
+    waits.abort()
+  }
+
+  /** Asks the ledger and renews the list. False when it could not be asked; what was known of revoked pods stays. */
+  async #look(): Promise<boolean> {
+    this.#news = Promise.withResolvers()
+    const { requests, ledger, log } = this.#options
+    const podUids = new Set(requests.current.revocations.keys())
+    const looked = await ledger.serialsOf(podUids).catch((error: unknown) => {
+      if (!this.#end.signal.aborted) log.error('what was issued to revoked pods could not be read', { error })
+      return undefined
+    })
+    if (looked) this.#serials = looked
+    this.#publish()
+    return looked !== undefined
+  }
+
+  #publish(): void {
+    const { requests, issuer, log, metrics, now = Date.now } = this.#options
+    const { revocations } = requests.current
+    const signer = issuer()
+    const revoked = this.#serials
+      .flatMap(({ serial, podUid, notAfter }) => {
+        const revocation = notAfter > now() ? revocations.get(podUid) : undefined
+        return revocation ? { serial, at: revocation.at } : []
+      })
+      .toSorted((a, b) => (a.serial < b.serial ? -1 : 1))
+    metrics.pods.set(revocations.size)
+    metrics.serials.set(revoked.length)
+    const entries = revoked.map(({ serial, at }) => `${serial} ${at}`)
+    const content = revocations.size === 0 ? '' : [signer.certificate.fingerprint256, ...entries].join('\n')
+    // A list that says the same would only be pushed and judged again by everybody.
+    if (content === this.#content) return
+    this.#content = content
+    this.#list.set(content === '' ? undefined : revocationList(signer, revoked, now()))
+    log.info('revocation list renewed', { pods: revocations.size, serials: revoked.length })
+  }
+
+  /** Says what is in force. False when that could not be written. */
+  async #tell(): Promise<boolean> {
+    const { requests, status, log } = this.#options
+    const byPod = Map.groupBy(this.#serials, ({ podUid }) => podUid)
+    const entries = new Map(
+      [...requests.current.revocations.values()].map(({ podUid, at }) => {
+        const value = formatRevocationStatus({ at, serials: byPod.get(podUid)?.length ?? 0 })
+        return [revocationStatusKey(podUid), value]
+      }),
+    )
+    const gone = [...this.#told.keys()].filter((key) => !entries.has(key)).map((key) => [key, null] as const)
+    const changed = [...entries].filter(([key, value]) => this.#told.get(key) !== value)
+    if (gone.length + changed.length === 0) return true
+    try {
+      await status.write(Object.fromEntries([...gone, ...changed]))
+      this.#told = entries
+      return true
+    } catch (error) {
+      log.warn('the status of revocations could not be written; it is tried again', { error })
+      return false
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { appendFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { StateDirectory } from '../state-directory.ts'
+import { hour, start } from '../testing/authority.ts'
+import { recordingLog } from '../testing/recording-log.ts'
+import { temporaryFolder } from '../testing/temporary-folder.ts'
+import { FileLedger, serialsFile } from './file-ledger.ts'
+
+const end = start + hour
+const line = (serial: string) => `uid-1 ${serial} ${end / 1_000}\n`
+
+async function opened(path: string) {
+  const { log, records } = recordingLog()
+  const ledger = await FileLedger.open({ state: new StateDirectory(path), log, now: () => start })
+  const serials = async () => (await ledger.serialsOf(new Set(['uid-1']))).map(({ serial }) => serial)
+  return { ledger, records, serials }
+}
+
+test('a line that a crash cut off belongs to a certificate that nobody got', async () => {
+  using folder = temporaryFolder()
+  await writeFile(join(folder.path, serialsFile), `${line('0a')}uid-1 0b 17`)
+  const { ledger, records, serials } = await opened(folder.path)
+  await using _ = ledger
+  await ledger.record({ podUid: 'uid-1', serial: '0c', notAfter: end })
+  expect(await serials()).toEqual(['0a', '0c'])
+  expect(records).toEqual([])
+})
+
+test('a line that cannot be read is told by number, and the others count', async () => {
+  using folder = temporaryFolder()
+  await appendFile(join(folder.path, serialsFile), `${line('0a')}lost\n${line('0b')}`)
+  const { ledger, records, serials } = await opened(folder.path)
+  await using _ = ledger
+  expect(await serials()).toEqual(['0a', '0b'])
+  expect(records).toMatchObject([{ level: 'error', file: join(folder.path, serialsFile), line: 2 }])
+})
+
+test('a serial that cannot be kept is told to whoever asked, and is not known', async () => {
+  using folder = temporaryFolder()
+  const { ledger, serials } = await opened(folder.path)
+  await ledger[Symbol.asyncDispose]()
+  await expect(ledger.record({ podUid: 'uid-1', serial: '0a', notAfter: end })).rejects.toThrow()
+  expect(await serials()).toEqual([])
+})
