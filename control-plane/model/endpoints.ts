@@ -54,16 +54,18 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
     if (!service.endpoints) {
       const candidates = byNamespace.get(service.namespace) ?? []
       const chosen = candidates.filter(selecting(service.selector))
-      for (const workload of chosen) serving.get(workload)?.set(key, selectedMappings(service, workload))
+      const mappings = selectedMappings(service)
+      for (const workload of chosen) serving.get(workload)?.set(key, mappings(workload))
       selected.set(service, chosen)
     }
+    const mappingsOf = namedMappings(service)
     for (const endpoint of service.endpoints ?? []) {
       // Whoever is not ready is none, which may also be said of a workload that is.
       if (!endpoint.ready && !service.publishNotReadyAddresses) continue
       const workload = byAddress.get(endpoint.address)
       if (!workload && virtual.has(endpoint.address)) continue
       const mappings = workload ? serving.get(workload) : outsideOf(outside, service, endpoint).services
-      mappings?.set(key, namedMappings(service, endpoint))
+      mappings?.set(key, mappingsOf(endpoint))
     }
   }
   return {
@@ -123,15 +125,31 @@ function selecting(selector: Labels): (workload: RegistryWorkload) => boolean {
 }
 
 /** A workload that has no port of the name that a service means does not serve that port. */
-function selectedMappings({ ports }: RegistryService, workload: RegistryWorkload): PortMapping[] {
-  const number = ({ targetPort }: RegistryServicePort): number | undefined => {
-    return typeof targetPort === 'number' ? targetPort : workload.ports.get(targetPort)
-  }
-  return ports.flatMap((port) => mapping(port, number(port)))
+function selectedMappings({
+  ports,
+}: RegistryService): (workload: RegistryWorkload) => readonly PortMapping[] {
+  const mappings = (named: ReadonlyMap<string, number>) =>
+    ports.flatMap((port) => {
+      const { targetPort } = port
+      return mapping(port, typeof targetPort === 'number' ? targetPort : named.get(targetPort))
+    })
+  // Numbers are the same for all of a service's thousands of workloads.
+  if (ports.some(({ targetPort }) => typeof targetPort === 'string'))
+    return (workload) => mappings(workload.ports)
+  const shared = mappings(new Map())
+  return () => shared
 }
 
-function namedMappings({ ports }: RegistryService, endpoint: RegistryEndpoint): PortMapping[] {
-  return ports.flatMap((port) => mapping(port, endpoint.ports.get(port.name)))
+/** The endpoints of a slice share its ports, and their mappings too. */
+function namedMappings({ ports }: RegistryService): (endpoint: RegistryEndpoint) => readonly PortMapping[] {
+  const made = new Map<RegistryEndpoint['ports'], readonly PortMapping[]>()
+  return ({ ports: numbers }) => {
+    const known = made.get(numbers)
+    if (known) return known
+    const mappings = ports.flatMap((port) => mapping(port, numbers.get(port.name)))
+    made.set(numbers, mappings)
+    return mappings
+  }
 }
 
 function mapping({ port }: RegistryServicePort, targetPort: number | undefined): PortMapping[] {

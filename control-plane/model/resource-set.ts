@@ -66,10 +66,11 @@ export function resourceSet(
 
 /** Whether `make` would make the same again: all that it reads is compared here. */
 function isMadeOf({ draft: old, resource }: Made, draft: Draft, aliases: readonly string[]): boolean {
+  if (!sameContent(resource.aliases, aliases)) return false
+  if (old === draft) return true
   return (
     old.encode === draft.encode &&
     old.namespace === draft.namespace &&
-    sameContent(resource.aliases, aliases) &&
     sameServices(old.services, draft.services) &&
     sameContent(old.value, draft.value)
   )

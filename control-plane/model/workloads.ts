@@ -4,11 +4,19 @@ import { type Endpoints, joinEndpoints, type OutsideEndpoint } from './endpoints
 import { addressAlias, onlyCluster, outsideUid, serviceKey, workloadUid } from './names.ts'
 import { preferenceOf } from './preference.ts'
 import type { RegistryService, RegistryState, RegistryWorkload } from './registry-state.ts'
+import { Remembered } from './remembered.ts'
 
 /** The mesh's workloads and services, as everybody who may see all of them does. */
 export interface Population {
+  /** One for each of the registry's, in their order, then those of addresses that services name besides. */
   readonly workloads: readonly Workload[]
   readonly services: readonly Service[]
+}
+
+/** What was made before, of objects of the registry that are still the same. */
+export class PopulationMemory {
+  readonly workloads = new Remembered<RegistryWorkload, Workload>()
+  readonly services = new Remembered<RegistryService, Service>()
 }
 
 /**
@@ -18,17 +26,24 @@ export interface Population {
 export function populationOf(
   state: RegistryState,
   policiesFor: (workload: RegistryWorkload) => readonly string[],
+  memory = new PopulationMemory(),
 ): Population {
+  const { trustDomain, settings } = state.mesh
   const endpoints = joinEndpoints(state)
-  const pods = state.workloads.map((pod) => podWorkload(state, pod, endpoints, policiesFor(pod)))
+  const pods = state.workloads.map((pod) => {
+    const [services, policies] = [endpoints.servicesOf(pod), policiesFor(pod)]
+    return memory.workloads.of(pod, [trustDomain, settings.network, services, policies], () =>
+      podWorkload(state, pod, services, policies),
+    )
+  })
   const outside = endpoints.outside.map((endpoint) => outsideWorkload(state, endpoint))
-  return { workloads: [...pods, ...outside], services: servicesOf(state, endpoints) }
+  return { workloads: [...pods, ...outside], services: servicesOf(state, endpoints, memory) }
 }
 
 function podWorkload(
   { mesh }: RegistryState,
   pod: RegistryWorkload,
-  endpoints: Endpoints,
+  services: Workload['services'],
   authorizationPolicies: readonly string[],
 ): Workload {
   return {
@@ -47,7 +62,7 @@ function podWorkload(
     owner: pod.owner,
     canonicalName: canonicalName(pod),
     canonicalRevision: pod.labels['app.kubernetes.io/version'] ?? 'latest',
-    services: endpoints.servicesOf(pod),
+    services,
     authorizationPolicies,
   }
 }
@@ -76,11 +91,12 @@ function outsideWorkload({ mesh }: RegistryState, endpoint: OutsideEndpoint): Wo
   }
 }
 
-function servicesOf(state: RegistryState, endpoints: Endpoints): Service[] {
+function servicesOf(state: RegistryState, endpoints: Endpoints, memory: PopulationMemory): Service[] {
   const taken = takenAddresses(state)
   return state.services.map((service) => {
     const ingress = service.ingressAddresses.filter((address) => !taken.has(addressAlias(address)))
-    return {
+    const preference = preferenceOf(service, endpoints.selectedBy(service), endpoints.namedBy(service))
+    return memory.services.of(service, [ingress, preference], () => ({
       key: serviceKey(service),
       name: service.name,
       namespace: service.namespace,
@@ -90,9 +106,9 @@ function servicesOf(state: RegistryState, endpoints: Endpoints): Service[] {
         return { servicePort: port, targetPort: typeof targetPort === 'number' ? targetPort : 0 }
       }),
       publishNotReady: service.publishNotReadyAddresses,
-      preference: preferenceOf(service, endpoints.selectedBy(service), endpoints.namedBy(service)),
+      preference,
       affinity: service.sessionAffinity,
-    }
+    }))
   })
 }
 

@@ -73,13 +73,9 @@ export class SyntheticRegistry implements Registry {
     return index
   }
 
-  /** With objects of its own each time, as a registry has them that makes them of what it watches. */
+  /** With the same objects for what did not change, as the Kubernetes registry has them. */
   #state(): RegistryState {
     const { services } = this.#population
-    return registry({
-      mesh: { sidecarScope: this.#scope },
-      workloads: this.#workloads.map((workload) => ({ ...workload, addresses: [...workload.addresses] })),
-      services: services.map((service) => ({ ...service })),
-    })
+    return registry({ mesh: { sidecarScope: this.#scope }, workloads: [...this.#workloads], services })
   }
 }

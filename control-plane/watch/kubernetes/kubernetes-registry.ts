@@ -10,7 +10,7 @@ import type { PolicyObject } from './objects/policy.ts'
 import type { LostAddress } from './state/addresses.ts'
 import { clusterNetworks } from './state/networks.ts'
 import { inForce, type Judgement, PolicyKeeper } from './state/policies.ts'
-import { clusterState } from './state/registry-state.ts'
+import { ClusterMemory, clusterState } from './state/registry-state.ts'
 import { type ClusterSettings, parseSettings } from './state/settings.ts'
 
 export interface KubernetesRegistryOptions {
@@ -53,6 +53,7 @@ class Reader {
   readonly #metrics: RegistryMetrics
   readonly #findings: Findings
   readonly #policies = new PolicyKeeper()
+  readonly #memory = new ClusterMemory()
   #settings: ClusterSettings | undefined
 
   constructor({ cluster, log, metrics }: KubernetesRegistryOptions) {
@@ -77,7 +78,7 @@ class Reader {
       settings,
       policies: inForce(judgements),
     }
-    const { state, lost, outside } = clusterState(view)
+    const { state, lost, outside } = clusterState(view, this.#memory)
     this.#findings.tell({ judgements, lost, outside })
     this.#metrics.loads.inc({ result: 'accepted' })
     return { state, judgements, lost }

@@ -1,7 +1,8 @@
 import type { IpAddress } from '#mesh/address.ts'
 import { cidrContains } from '#mesh/address.ts'
 import type { PolicyDocument } from '#mesh/policy/documents.ts'
-import type { RegistryState } from '../../../model/registry-state.ts'
+import type { RegistryService, RegistryState, RegistryWorkload } from '../../../model/registry-state.ts'
+import { Remembered } from '../../../model/remembered.ts'
 import type { EndpointSlice } from '../objects/endpoint-slice.ts'
 import type { Node } from '../objects/node.ts'
 import type { Pod } from '../objects/pod.ts'
@@ -29,11 +30,17 @@ export interface ClusterState {
   readonly outside: readonly IpAddress[]
 }
 
-/** What a cluster says about the mesh. Pure. */
-export function clusterState(view: ClusterView): ClusterState {
+/** What was made before, of objects of the cluster that are still the same. */
+export class ClusterMemory {
+  readonly workloads = new Remembered<Pod, RegistryWorkload>()
+  readonly services = new Remembered<Service, RegistryService>()
+}
+
+/** What a cluster says about the mesh. Pure: what was made before only makes it quicker. */
+export function clusterState(view: ClusterView, memory = new ClusterMemory()): ClusterState {
   const { mesh, honorExternalIps } = view.settings
   const nodes = new Map([...view.nodes].map((node) => [node.name, node]))
-  const workloads = registryWorkloads(view.pods, nodes)
+  const workloads = registryWorkloads(view.pods, nodes, memory.workloads)
   const addresses = serviceAddresses({
     services: [...view.services],
     pods: workloads,
@@ -42,7 +49,8 @@ export function clusterState(view: ClusterView): ClusterState {
   })
   const { settings } = mesh
   const slices = view.endpointSlices
-  const services = registryServices({ services: addresses.owned, slices, workloads, settings })
+  const inputs = { services: addresses.owned, slices, workloads, settings }
+  const services = registryServices(inputs, memory.services)
   const { networks } = settings
   const outside = workloads
     .filter(({ hostNetwork }) => !hostNetwork)

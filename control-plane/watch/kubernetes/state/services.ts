@@ -1,7 +1,10 @@
 import { cidrContains, type IpAddress } from '#mesh/address.ts'
 import type { MeshSettings } from '#mesh/settings.ts'
+import type { NetworkAddress } from '#mesh/workload.ts'
 import type { RegistryEndpoint, RegistryService, RegistryWorkload } from '../../../model/registry-state.ts'
+import { Remembered } from '../../../model/remembered.ts'
 import type { EndpointSlice, SliceEndpoint } from '../objects/endpoint-slice.ts'
+import type { Service } from '../objects/service.ts'
 import type { OwnedAddresses } from './addresses.ts'
 
 export interface ServiceInputs {
@@ -12,12 +15,10 @@ export interface ServiceInputs {
 }
 
 /** Services with the endpoints that their slices name; the selector has had its say when those were made. */
-export function registryServices({
-  services,
-  slices,
-  workloads,
-  settings,
-}: ServiceInputs): RegistryService[] {
+export function registryServices(
+  { services, slices, workloads, settings }: ServiceInputs,
+  memory = new Remembered<Service, RegistryService>(),
+): RegistryService[] {
   const { network, networks } = settings
   const known = new Set(workloads.flatMap(({ addresses }) => addresses))
   const isKnown = ({ address, ofPod }: SliceEndpoint) => {
@@ -28,23 +29,36 @@ export function registryServices({
   const byService = Map.groupBy(slices, ({ namespace, service }) => `${namespace}/${service}`)
   const at = (ips: readonly IpAddress[]) => ips.map((ip) => ({ network, ip }))
   return services.map(({ service, clusterIps, ingressIps }) => {
-    const { namespace, name, selector, publishNotReadyAddresses, ports } = service
-    const { internalTrafficPolicy, trafficDistribution, sessionAffinity } = service
-    return {
-      namespace,
-      name,
-      hostname: `${name}.${namespace}.svc.cluster.local`,
-      addresses: at(clusterIps),
-      ingressAddresses: at(ingressIps),
-      selector,
-      endpoints: endpointsOf(byService.get(`${namespace}/${name}`) ?? [], isKnown),
-      publishNotReadyAddresses,
-      internalTrafficPolicy,
-      trafficDistribution,
-      sessionAffinity,
-      ports,
-    }
+    const own = byService.get(`${service.namespace}/${service.name}`) ?? []
+    const strangers = own.flatMap(({ endpoints }) => endpoints.filter((endpoint) => !isKnown(endpoint)))
+    return memory.of(service, [clusterIps, ingressIps, network, own, strangers], () =>
+      registryService(service, at(clusterIps), at(ingressIps), endpointsOf(own, isKnown)),
+    )
   })
+}
+
+function registryService(
+  service: Service,
+  addresses: readonly NetworkAddress[],
+  ingressAddresses: readonly NetworkAddress[],
+  endpoints: readonly RegistryEndpoint[],
+): RegistryService {
+  const { namespace, name, selector, publishNotReadyAddresses, ports } = service
+  const { internalTrafficPolicy, trafficDistribution, sessionAffinity } = service
+  return {
+    namespace,
+    name,
+    hostname: `${name}.${namespace}.svc.cluster.local`,
+    addresses,
+    ingressAddresses,
+    selector,
+    endpoints,
+    publishNotReadyAddresses,
+    internalTrafficPolicy,
+    trafficDistribution,
+    sessionAffinity,
+    ports,
+  }
 }
 
 /** Each address once: while endpoints move from slice to slice one may stand in two of them. */

@@ -1,6 +1,7 @@
 import type { IpAddress } from '#mesh/address.ts'
 import type { Locality } from '#mesh/workload.ts'
 import type { RegistryWorkload } from '../../../model/registry-state.ts'
+import { Remembered } from '../../../model/remembered.ts'
 import type { Node } from '../objects/node.ts'
 import type { Pod } from '../objects/pod.ts'
 
@@ -12,31 +13,36 @@ const nowhere: Locality = { region: '', zone: '', subzone: '' }
 export function registryWorkloads(
   pods: Iterable<Pod>,
   nodes: ReadonlyMap<string, Pick<Node, 'locality'>>,
+  memory = new Remembered<Pod, RegistryWorkload>(),
 ): RegistryWorkload[] {
   const addressed = [...pods].filter(({ addresses }) => addresses.length > 0)
   const owners = addressOwners(addressed)
   return addressed.flatMap((pod) => {
     const addresses = pod.hostNetwork ? pod.addresses : pod.addresses.filter((ip) => owners.get(ip) === pod)
     if (addresses.length === 0) return []
-    const { namespace, name, serviceAccount, labels, meshed, ready, hostNetwork, node, owner, ports } = pod
-    const locality = nodes.get(node)?.locality ?? nowhere
-    return {
-      clusterId,
-      namespace,
-      name,
-      podUid: pod.uid,
-      serviceAccount,
-      addresses,
-      labels,
-      meshed,
-      ready,
-      hostNetwork,
-      node,
-      locality,
-      owner,
-      ports,
-    }
+    const locality = nodes.get(pod.node)?.locality ?? nowhere
+    return memory.of(pod, [addresses, locality], () => registryWorkload(pod, addresses, locality))
   })
+}
+
+function registryWorkload(pod: Pod, addresses: readonly IpAddress[], locality: Locality): RegistryWorkload {
+  const { namespace, name, serviceAccount, labels, meshed, ready, hostNetwork, node, owner, ports } = pod
+  return {
+    clusterId,
+    namespace,
+    name,
+    podUid: pod.uid,
+    serviceAccount,
+    addresses,
+    labels,
+    meshed,
+    ready,
+    hostNetwork,
+    node,
+    locality,
+    owner,
+    ports,
+  }
 }
 
 /** Of several pods that name one address the last one made has it: a node that was lost may leave others behind. */
