@@ -12,9 +12,12 @@ const commands = [
   'sidecar',
   'redirect',
   'explain',
+  'identity',
   'inject',
   'proxy',
 ]
+/** Commands that only lead to others. */
+const groups = ['proxy', 'identity']
 const proxyCommands = ['config', 'connections', 'certificate', 'log-level'].map((name) => `proxy ${name}`)
 
 describe('weft', () => {
@@ -48,13 +51,15 @@ describe('weft', () => {
   })
 })
 
-describe.each([...commands, ...proxyCommands])('weft %s', (command) => {
+const identityCommands = ['identity revoke']
+
+describe.each([...commands, ...proxyCommands, ...identityCommands])('weft %s', (command) => {
   it('has help with examples', async () => {
     const { status, stdout } = await runWeft([...command.split(' '), '--help'])
     expect(status).toBe(0)
     expect(stdout).toContain(`Usage: weft ${command}`)
     expect(stdout).toMatch(/^Examples:\n {2}(sudo )?(ip netns exec \S+ )?weft /m)
-    if (command !== 'proxy') expect(stdout).toMatch(/^Exit status:\n {2}0 /m)
+    if (!groups.includes(command)) expect(stdout).toMatch(/^Exit status:\n {2}0 /m)
     const tooLong = stdout.split('\n').filter((line) => line.length > 100)
     expect(tooLong).toEqual([])
   })

@@ -4,6 +4,8 @@ import { addCheck } from './commands/check.ts'
 import { addControlPlane } from './commands/control-plane.ts'
 import { addDemo } from './commands/demo.ts'
 import { addExplain } from './commands/explain.ts'
+import { addIdentity } from './commands/identity.ts'
+import { addRevoke } from './commands/identity-revocation.ts'
 import { addInject } from './commands/inject.ts'
 import { addInstall, addUninstall } from './commands/install.ts'
 import { addProxy } from './commands/proxy.ts'
@@ -51,6 +53,8 @@ function createProgram(): Command {
   addSidecar(program)
   addRedirect(program)
   addExplain(program)
+  const identity = addIdentity(program)
+  addRevoke(identity)
   addInject(program)
   addProxy(program)
   addEpilogue(program, {

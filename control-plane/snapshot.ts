@@ -1,6 +1,5 @@
 import { compilePolicies } from '#mesh/policy/compile.ts'
 import { createSnapshot, type Snapshot } from '#mesh/snapshot.ts'
-import type { RegistryState } from './model/registry-state.ts'
 import { populationOf } from './model/workloads.ts'
 import { parseRegistry } from './watch/file/parse.ts'
 import { formatProblem } from './watch/file/problems.ts'
@@ -19,17 +18,15 @@ export function registrySnapshot(text: string, file: string): RegistrySnapshot {
   if ('problems' in parsed) {
     return { problems: parsed.problems.map((problem) => formatProblem(file, problem)) }
   }
-  return { snapshot: stateSnapshot(parsed.state) }
-}
-
-/** The mesh of any registry as a sidecar sees it that has been sent all of it. */
-export function stateSnapshot(state: RegistryState, rootNamespace?: string): Snapshot {
-  const policies = compilePolicies(state.policies, rootNamespace)
+  const { state } = parsed
+  const policies = compilePolicies(state.policies)
   const { workloads, services } = populationOf(state, (workload) => policies.policiesFor(workload))
-  return createSnapshot({
-    settings: { ...state.mesh.settings, sidecarScope: 'mesh' },
-    workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
-    services: new Map(services.map((service) => [service.key, service])),
-    authorizations: policies.authorizations,
-  })
+  return {
+    snapshot: createSnapshot({
+      settings: { ...state.mesh.settings, sidecarScope: 'mesh' },
+      workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
+      services: new Map(services.map((service) => [service.key, service])),
+      authorizations: policies.authorizations,
+    }),
+  }
 }

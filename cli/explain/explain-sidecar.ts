@@ -18,7 +18,6 @@ export interface SidecarQuestion {
   readonly netns: string | undefined
   readonly source: string
   readonly destination: string
-  readonly namespace?: string | undefined
   readonly output: Output
 }
 

@@ -1,4 +1,3 @@
-import type { Exclusions } from '#mesh/exclusions.ts'
 import {
   type Backend,
   covers,
@@ -7,7 +6,7 @@ import {
   readRules,
   writeRules,
 } from './backend.ts'
-import { type Family, redirectionRules, removalRules } from './rules.ts'
+import { type Exclusions, type Family, redirectionRules, removalRules } from './rules.ts'
 
 export interface Applied {
   readonly backend: Backend['kind']
