@@ -4,12 +4,13 @@ import { aborted } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Registry as Metrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority/authority.ts'
-import { authenticate } from './authority/bearer.ts'
+import { type Authenticate, authenticate } from './authority/bearer.ts'
 import type { Revocable } from './authority/certificate-service.ts'
+import { failureRate, limitFailures } from './authority/failed-attempts.ts'
+import { RateLimit } from './authority/rate-limit.ts'
 import { revocationMetrics } from './authority/revocation/metrics.ts'
 import { refuseRevoked } from './authority/revocation/refuse-revoked.ts'
 import { Revocations } from './authority/revocation/revocations.ts'
-import type { TokenVerifier } from './authority/tokens.ts'
 import type { ControlPlaneConfig } from './config.ts'
 import { openFilePlatform } from './file-platform.ts'
 import { createGrpcServer, listen, shutDown } from './grpc-server.ts'
@@ -117,8 +118,13 @@ export async function serve(
   )
   const isRevoked = (podUid: string) => revocations.isRevoked(podUid)
   const tokens = refuseRevoked(platform.tokens, isRevoked)
+  const judge: Authenticate = (call) => authenticate(call, tokens)
+  // Where the network hides addresses, one that fails would shut the door on everybody behind the same one.
+  const identify = config.checkTokenAddress
+    ? limitFailures(judge, { limit: new RateLimit(failureRate), log })
+    : judge
   const discovery = new DiscoveryService({
-    authenticate: (call) => authenticate(call, tokens),
+    authenticate: identify,
     metrics: pushMetrics(metrics),
     log,
   })
@@ -139,7 +145,7 @@ export async function serve(
     publisher.take(state) ? platform.published(state) : Promise.resolve()
   await take(first)
 
-  const services = createServer({ discovery, authority, tokens, revocable: { ledger, isRevoked } })
+  const services = createServer({ discovery, authority, identify, revocable: { ledger, isRevoked } })
   const server = stack.adopt(services, async (opened) => {
     discovery.close()
     await shutDown(opened)
@@ -156,13 +162,13 @@ export async function serve(
 interface Services {
   readonly discovery: DiscoveryService
   readonly authority: Authority
-  readonly tokens: TokenVerifier
+  readonly identify: Authenticate
   readonly revocable: Revocable
 }
 
-function createServer({ discovery, authority, tokens, revocable }: Services) {
+function createServer({ discovery, authority, identify, revocable }: Services) {
   const server = createGrpcServer()
   server.addService(DiscoveryService.definition, discovery.implementation)
-  server.addService(IstioCertificateServiceService, authority.certificateService(tokens, revocable))
+  server.addService(IstioCertificateServiceService, authority.certificateService(identify, revocable))
   return server
 }

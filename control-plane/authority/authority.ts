@@ -2,6 +2,7 @@ import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { IstioCertificateServiceServer } from '#proto/istio/v1/auth/ca.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
+import type { Authenticate } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { certificateService, type Revocable } from './certificate-service.ts'
 import { Changeable, type Changing } from './changing.ts'
@@ -15,7 +16,6 @@ import { trustedRoots } from './rotation/state.ts'
 import { SurplusKeys } from './serials/surplus-keys.ts'
 import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
 import type { SignerStore } from './signer-store.ts'
-import type { TokenVerifier } from './tokens.ts'
 import { PublishedTrust, trustBundle } from './trust.ts'
 
 export interface AuthorityOptions {
@@ -37,7 +37,7 @@ export interface AuthorityOptions {
 /** Who signs identities. Everything that it keeps renews itself. */
 export interface Authority {
   /** The handlers of `IstioCertificateService`. */
-  certificateService(verifier: TokenVerifier, revocable: Revocable): IstioCertificateServiceServer
+  certificateService(authenticate: Authenticate, revocable: Revocable): IstioCertificateServiceServer
   /** Who signs workloads' certificates now. */
   readonly signer: Signer
   readonly roots: Roots
@@ -100,7 +100,10 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     const taken = roots.moving || issuer.settled ? Promise.resolve() : issuer.adopt()
     void taken.then(adopted, (error: unknown) => log.error('what is stored could not be followed', { error }))
   })
-  const limits = { perPod: new RateLimit(podRate), perIdentity: new RateLimit(identityRate) }
+  const limits = {
+    perPod: new RateLimit({ ...podRate, now }),
+    perIdentity: new RateLimit({ ...identityRate, now }),
+  }
   const surplus = new SurplusKeys({ lifetime, log, counted: metrics.surplusKeys, now })
   return {
     get signer() {
@@ -124,9 +127,9 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
       published.close()
       renewals.close()
     },
-    certificateService: (verifier, revocable) =>
+    certificateService: (authenticate, revocable) =>
       certificateService({
-        verifier,
+        authenticate,
         identityOf: (caller) => spiffeId(trustDomain, caller.namespace, caller.serviceAccount),
         dnsNamesOf: (caller) => injectorNames(caller, namespace),
         lifetime,

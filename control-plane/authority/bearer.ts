@@ -16,10 +16,15 @@ export type Authentication =
       readonly reason: string
       /** For the log, never for the caller. */
       readonly detail: string
-      readonly code: status.UNAUTHENTICATED | status.UNAVAILABLE
+      readonly code: status.UNAUTHENTICATED | status.UNAVAILABLE | status.RESOURCE_EXHAUSTED
       /** What the caller may be told. */
       readonly message: string
+      /** The log has it already: whoever floods the door does not flood the log. */
+      readonly told?: boolean
     }
+
+/** Finds who calls. Never rejects. */
+export type Authenticate = (call: IncomingCall) => Promise<Authentication>
 
 /** Finds who calls, from the bearer token in `authorization` and the connection's address. Never rejects. */
 export async function authenticate(call: IncomingCall, verifier: TokenVerifier): Promise<Authentication> {

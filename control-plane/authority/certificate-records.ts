@@ -21,6 +21,8 @@ export interface Refusal {
   readonly code: status
   /** What the caller is told. */
   readonly message: string
+  /** The log has it already. */
+  readonly told?: boolean
   /** Known once the token was accepted. */
   readonly caller?: Caller
 }
@@ -49,11 +51,12 @@ export function recordIssued({ log, metrics }: CertificateRecords, issuance: Iss
 /** Logs a refusal in full and answers what the caller is told, with a reference that leads to the log line. */
 export function recordRefused(
   { log, metrics }: CertificateRecords,
-  { reason, detail, code, message, caller }: Refusal,
+  { reason, detail, code, message, caller, told = false }: Refusal,
   peer: string,
 ): Pick<StatusObject, 'code' | 'details'> {
-  const reference = randomBytes(4).toString('hex')
   metrics.refused.inc({ reason })
+  if (told) return { code, details: message }
+  const reference = randomBytes(4).toString('hex')
   log.warn('certificate refused', { reason, detail, reference, peer, ...caller })
   return { code, details: `${message} (reference ${reference})` }
 }

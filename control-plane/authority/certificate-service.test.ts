@@ -9,10 +9,12 @@ import {
   IstioCertificateServiceClient,
   IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
+import { authenticate } from './bearer.ts'
 import { openFileTokens } from './file-tokens/file-tokens.ts'
 import { day, hour, registry, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { ecKeys, makeCsr } from './testing/csr.ts'
 import { MemoryLedger } from './testing/memory-ledger.ts'
+import { hasOpenssl, openssl } from './testing/openssl.ts'
 import type { TokenVerifier } from './tokens.ts'
 
 const shop = `
@@ -42,7 +44,7 @@ async function served(options: { lifetime?: number; verifier?: TokenVerifier } =
   const server = new Server()
   server.addService(
     IstioCertificateServiceService,
-    mesh.authority.certificateService(options.verifier ?? tokens, {
+    mesh.authority.certificateService((call) => authenticate(call, options.verifier ?? tokens), {
       ledger,
       isRevoked: (podUid) => revoked.has(podUid),
     }),
@@ -108,6 +110,18 @@ describe('CreateCertificate', () => {
     expect(new X509Certificate(certChain[0]!).subjectAltName).toBe(
       'URI:spiffe://cluster.local/ns/shop/sa/frontend',
     )
+  })
+
+  test.runIf(hasOpenssl)('takes no other identity from a request that names one', async () => {
+    using mesh = await served()
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem']
+    const uri = 'URI:spiffe://cluster.local/ns/shop/sa/backend'
+    const names = ['-subj', '/CN=backend', '-addext', `subjectAltName=${uri},DNS:backend.shop.svc`]
+    const csr = openssl(['req', '-new', ...key, ...names])
+    const { certChain } = await mesh.create({ csr }, await mesh.token('frontend-1'))
+    const leaf = new X509Certificate(certChain[0]!)
+    expect(leaf.subjectAltName).toBe('URI:spiffe://cluster.local/ns/shop/sa/frontend')
+    expect(leaf.subject).toBeFalsy()
   })
 
   test.each([

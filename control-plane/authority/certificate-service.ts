@@ -5,7 +5,7 @@ import type {
   IstioCertificateResponse,
   IstioCertificateServiceServer,
 } from '#proto/istio/v1/auth/ca.ts'
-import { authenticate, type IncomingCall } from './bearer.ts'
+import type { Authenticate, IncomingCall } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { type CertificateRecords, type Refusal, recordIssued, recordRefused } from './certificate-records.ts'
 import { parseCsr } from './csr.ts'
@@ -13,10 +13,10 @@ import { type Issued, issue } from './issue.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { SerialLedger } from './serials/serial-ledger.ts'
 import type { SurplusKeys } from './serials/surplus-keys.ts'
-import type { Caller, TokenVerifier } from './tokens.ts'
+import type { Caller } from './tokens.ts'
 
 export interface CertificateServiceOptions {
-  readonly verifier: TokenVerifier
+  readonly authenticate: Authenticate
   readonly identityOf: (caller: Caller) => SpiffeId | undefined
   /** Names beside the identity that the caller may serve under. */
   readonly dnsNamesOf: (caller: Caller) => readonly string[]
@@ -69,7 +69,7 @@ async function decide(
   request: IstioCertificateRequest,
   options: CertificateServiceOptions,
 ): Promise<Decision> {
-  const authentication = await authenticate(call, options.verifier)
+  const authentication = await options.authenticate(call)
   if (authentication.kind === 'refused') return authentication
   const { caller } = authentication
   const identity = options.identityOf(caller)

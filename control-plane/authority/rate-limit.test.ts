@@ -4,9 +4,10 @@ import { RateLimit } from './rate-limit.ts'
 function limited(options: { burst: number; perSecond: number }) {
   const clock = { now: 0 }
   const limit = new RateLimit({ ...options, now: () => clock.now })
+  const giveBack = (key: string) => limit.giveBack(key)
   const taken = (key: string, tries: number) =>
     Array.from({ length: tries }, () => limit.take(key)).filter(Boolean).length
-  return { clock, taken }
+  return { clock, taken, giveBack }
 }
 
 test('a burst passes, what follows waits for its rate', () => {
@@ -31,6 +32,15 @@ test('a bucket never holds more than its burst', () => {
   taken('a', 5)
   clock.now += 3_600_000
   expect(taken('a', 10)).toBe(5)
+})
+
+test('what is given back can be taken again, and no more', () => {
+  const { taken, giveBack } = limited({ burst: 3, perSecond: 1 })
+  taken('a', 3)
+  giveBack('a')
+  expect(taken('a', 5)).toBe(1)
+  for (let i = 0; i < 5; i++) giveBack('a')
+  expect(taken('a', 5)).toBe(3)
 })
 
 test('a clock that is set back gives nothing and takes nothing', () => {

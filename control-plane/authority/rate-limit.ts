@@ -8,16 +8,17 @@ export interface RateLimitOptions {
 }
 
 interface Bucket {
-  tokens: number
-  at: number
+  readonly tokens: number
+  readonly at: number
 }
 
-/** Above this many buckets, those that are full again are forgotten; they say nothing. */
-const sweepAbove = 10_000
+/** Buckets that are kept; those that were used least lately are forgotten first, and are most likely full again. */
+const kept = 10_000
 
 /** A token bucket for each key. */
 export class RateLimit {
   readonly #options: RateLimitOptions
+  /** The one that was used last is the last. */
   readonly #buckets = new Map<string, Bucket>()
 
   constructor(options: RateLimitOptions) {
@@ -26,12 +27,25 @@ export class RateLimit {
 
   /** Takes one token of the key's bucket; false when it is empty. */
   take(key: string): boolean {
-    const now = (this.#options.now ?? Date.now)()
+    const now = this.#now()
     const tokens = this.#tokens(key, now)
     if (tokens < 1) return false
-    if (this.#buckets.size >= sweepAbove) this.#sweep(now)
-    this.#buckets.set(key, { tokens: tokens - 1, at: now })
+    this.#keep(key, { tokens: tokens - 1, at: now })
     return true
+  }
+
+  isEmpty(key: string): boolean {
+    return this.#tokens(key, this.#now()) < 1
+  }
+
+  /** Puts back a token that was taken and not used. */
+  giveBack(key: string): void {
+    const now = this.#now()
+    this.#keep(key, { tokens: Math.min(this.#options.burst, this.#tokens(key, now) + 1), at: now })
+  }
+
+  #now(): number {
+    return (this.#options.now ?? Date.now)()
   }
 
   #tokens(key: string, now: number): number {
@@ -41,9 +55,10 @@ export class RateLimit {
     return Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1_000) * perSecond)
   }
 
-  #sweep(now: number): void {
-    for (const key of this.#buckets.keys()) {
-      if (this.#tokens(key, now) >= this.#options.burst) this.#buckets.delete(key)
-    }
+  #keep(key: string, bucket: Bucket): void {
+    this.#buckets.delete(key)
+    if (bucket.tokens < this.#options.burst) this.#buckets.set(key, bucket)
+    const [oldest] = this.#buckets.size > kept ? this.#buckets.keys() : []
+    if (oldest !== undefined) this.#buckets.delete(oldest)
   }
 }

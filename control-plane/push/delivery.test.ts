@@ -42,6 +42,13 @@ describe('scope', () => {
     expect(client.received.at(-1)?.removed).toEqual(['shop/backend'])
   })
 
+  test('namespace: a wildcard, however it is asked for, covers no other namespace', () => {
+    const model = modelOf({ ...state, mesh: { ...state.mesh, sidecarScope: 'namespace' } })
+    const client = new Client(model, 'backend-1')
+    client.request(address, { wildcard: true, subscribe: ['*/*', 'bank/*', uid('bank/*')] })
+    expect(client.settle().names(address)).toEqual([uid('shop/backend-1'), uid('shop/frontend-1')])
+  })
+
   test('follows the operator from one scope to the other', () => {
     const client = new Client(modelOf(state), 'backend-1').subscribeToAll().settle()
     client.publish(modelOf({ ...state, mesh: { ...state.mesh, sidecarScope: 'namespace' } }))

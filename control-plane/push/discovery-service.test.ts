@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import type { Authentication } from '../authority/bearer.ts'
-import { pod, registry } from '../model/testing/registries.ts'
+import { pod, policy, registry } from '../model/testing/registries.ts'
 import { typeUrls } from '../model/type-urls.ts'
 import { DiscoveryService } from './discovery-service.ts'
 import { pushMetrics } from './metrics.ts'
@@ -11,7 +11,7 @@ import { modelOf } from './testing/client.ts'
 import { DiscoveryClient } from './testing/grpc-client.ts'
 import { UnreadClient } from './testing/unread-client.ts'
 
-const { address } = typeUrls
+const { address, authorization } = typeUrls
 const workloads = [pod('shop/frontend-1', '10.77.0.11'), pod('shop/backend-1', '10.77.0.12')]
 const model = modelOf(registry({ workloads }))
 
@@ -131,6 +131,24 @@ describe('a stream', () => {
     expect(await served.metric('weft_push_streams ')).toEqual(['weft_push_streams 0'])
   })
 
+  test('ends at once when its pod is revoked, and others go on', async () => {
+    using served = await serve()
+    served.service.publish(model)
+    using revoked = served.client('frontend-1')
+    using other = served.client('backend-1')
+    for (const client of [revoked, other]) {
+      client.send({ typeUrl: address })
+      await client.accept()
+    }
+    served.service.endStreams((podUid) => podUid === 'uid-of-frontend-1')
+    expect(await revoked.ended).toMatchObject({
+      code: status.UNAUTHENTICATED,
+      details: 'this pod is revoked',
+    })
+    other.send({ typeUrl: address, resourceNamesSubscribe: ['/10.77.0.11'] })
+    expect((await other.accept()).resources).toHaveLength(1)
+  })
+
   test('ends when its client does not answer', async () => {
     using served = await serve({ answerLimit: 100 })
     served.service.publish(model)
@@ -203,6 +221,25 @@ describe('a client that never reads', () => {
   })
 })
 
+test('a caller that claims another node or service account is shown what its own token is good for', async () => {
+  const policies = [policy('shop/backend')]
+  using served = await serve()
+  served.service.publish(modelOf(registry({ workloads, policies })))
+  const claims = {
+    id: 'sidecar~10.77.0.12~backend-1.shop~shop.svc.cluster.local',
+    cluster: 'backend.shop',
+    metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: 'backend', LABELS: { app: 'backend' } },
+  }
+  using liar = served.client('frontend-1')
+  liar.send({ node: claims, typeUrl: authorization, resourceNamesSubscribe: ['*'] })
+  expect((await liar.accept()).resources).toEqual([])
+  liar.send({ node: claims, typeUrl: authorization, resourceNamesSubscribe: ['shop/backend'] })
+  expect(await liar.accept()).toMatchObject({ resources: [], removedResources: ['shop/backend'] })
+  using honest = served.client('backend-1')
+  honest.send({ typeUrl: authorization, resourceNamesSubscribe: ['*'] })
+  expect((await honest.accept()).resources.map(({ name }) => name)).toEqual(['shop/backend'])
+})
+
 describe('nobody is served', () => {
   test('whose token is refused, and the reason stays in the log', async () => {
     using served = await serve()
@@ -228,6 +265,25 @@ describe('nobody is served', () => {
     expect((await open.ended)?.code).toBe(status.UNAVAILABLE)
     using late = served.client('frontend-1')
     expect((await late.ended)?.code).toBe(status.UNAVAILABLE)
+  })
+
+  test('who opens stream after stream, while other pods are', async () => {
+    using served = await serve()
+    served.service.publish(model)
+    const codes: (status | undefined)[] = []
+    for (let i = 0; i < 70; i++) {
+      using client = served.client('frontend-1')
+      client.end()
+      codes.push((await client.ended)?.code)
+    }
+    expect(codes.slice(0, 60).filter((code) => code !== undefined)).toEqual([])
+    expect(codes.at(-1)).toBe(status.RESOURCE_EXHAUSTED)
+    expect(
+      await served.metric('weft_push_streams_refused_total{reason="too_many_new_streams"}'),
+    ).toHaveLength(1)
+    using other = served.client('backend-1')
+    other.send({ typeUrl: address })
+    await other.accept()
   })
 
   test('with more streams than a pod needs', async () => {

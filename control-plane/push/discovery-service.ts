@@ -1,7 +1,8 @@
 import { type ServiceDefinition, status, type UntypedServiceImplementation } from '@grpc/grpc-js'
 import { AggregatedDiscoveryServiceService } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import type { Log } from '#runtime/log.ts'
-import type { Authentication, IncomingCall } from '../authority/bearer.ts'
+import type { Authenticate } from '../authority/bearer.ts'
+import { RateLimit } from '../authority/rate-limit.ts'
 import type { Caller } from '../authority/tokens.ts'
 import { diff } from '../model/diff.ts'
 import type { Model } from '../model/model.ts'
@@ -10,7 +11,7 @@ import type { PushMetrics } from './metrics.ts'
 import { type DiscoveryCall, Stream, type StreamEnd } from './stream.ts'
 
 export interface DiscoveryOptions {
-  readonly authenticate: (call: IncomingCall) => Promise<Authentication>
+  readonly authenticate: Authenticate
   readonly metrics: PushMetrics
   readonly log: Log
   /** Milliseconds that a client may take to answer a response; a minute by default. */
@@ -19,6 +20,8 @@ export interface DiscoveryOptions {
 
 /** A restarted sidecar overlaps with its predecessor's stream; more than a few are a mistake or an attack. */
 const streamsPerPod = 4
+/** New streams of a pod: a sidecar whose stream ends waits longer and longer, up to many seconds. */
+const streamRate = { burst: 60, perSecond: 0.5 }
 const minute = 60_000
 
 /** Delta xDS: keeps every connected client in step with the newest model, each within its scope. */
@@ -33,6 +36,8 @@ export class DiscoveryService {
   }
 
   readonly #options: DiscoveryOptions
+  /** By pod UID. */
+  readonly #opened = new RateLimit(streamRate)
   readonly #streams = new Map<Stream, Caller>()
   #model: Model | undefined
   #closed = false
@@ -76,14 +81,15 @@ export class DiscoveryService {
     call.on('error', () => {})
     const authentication = await this.#options.authenticate(call)
     if (authentication.kind === 'refused') {
-      const { reason, detail, code, message } = authentication
-      this.#options.log.warn('a stream was refused', { reason, detail, peer: call.getPeer() })
+      const { reason, detail, code, message, told } = authentication
+      if (!told) this.#options.log.warn('a stream was refused', { reason, detail, peer: call.getPeer() })
       return refuse(reason, { code, details: message })
     }
     if (call.cancelled) return undefined
     const { caller } = authentication
     if (this.#closed || !this.#model) return refuse('not_ready', notReady)
     if (this.#streamsOf(caller) >= streamsPerPod) return refuse('too_many_streams', tooManyStreams)
+    if (!this.#opened.take(caller.podUid)) return refuse('too_many_new_streams', tooManyNewStreams)
     const delivery = Delivery.open(caller, this.#model)
     if (!delivery) return refuse('pod_unknown', podUnknown)
     return this.#start(call, caller, delivery)
@@ -122,4 +128,8 @@ const podRevoked: StreamEnd = { code: status.UNAUTHENTICATED, details: 'this pod
 const tooManyStreams: StreamEnd = {
   code: status.RESOURCE_EXHAUSTED,
   details: `this pod has ${streamsPerPod} streams open: end one first`,
+}
+const tooManyNewStreams: StreamEnd = {
+  code: status.RESOURCE_EXHAUSTED,
+  details: 'this pod opens streams too often: wait, then try again',
 }

@@ -170,6 +170,17 @@ describe('policiesFor', () => {
     expect(compilePolicies(documents).policiesFor(backend)).toEqual(names)
   })
 
+  it('holds a selector of ten thousand labels against nobody who lacks one, in no time', () => {
+    const huge = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`label-${i}`, 'x']))
+    const documents = Array.from({ length: 5 }, (_, i) => policy(`huge-${i}`, { selector: huge }))
+    const began = performance.now()
+    const { policiesFor } = compilePolicies([...documents, policy('a')])
+    const { 'label-9999': _, ...lacking } = huge
+    expect(policiesFor({ ...backend, labels: lacking })).toEqual(['shop/a'])
+    expect(policiesFor({ ...backend, labels: huge })).toHaveLength(6)
+    expect(performance.now() - began).toBeLessThan(5_000)
+  })
+
   it('counts the root namespace once for its own workloads', () => {
     const { policiesFor } = compilePolicies([policy('a', { namespace: 'weft-system' })])
     expect(policiesFor({ namespace: 'weft-system', labels: {} })).toEqual(['weft-system/a'])
