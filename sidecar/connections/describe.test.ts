@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { EndpointAddress } from '#mesh/address.ts'
 import { backendKey, identity, ip, service, to, workload } from '#mesh/testing/mesh.ts'
 import { ConnectError } from '../proxy/connect-error.ts'
@@ -46,6 +46,17 @@ describe('the line of a connection', () => {
       connectMs: record.connectMs,
       durationMs: expect.any(Number),
     })
+  })
+
+  it('tells how long it was whatever the clock was set to meanwhile', () => {
+    const record = opened('inbound')
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 86_400_000 })
+    try {
+      expect(describeConnection(record).durationMs).toBeGreaterThanOrEqual(0)
+      expect(describeConnection(record).durationMs).toBeLessThan(60_000)
+    } finally {
+      vi.useRealTimers()
+    }
   })
 
   it('of one that is refused names who decided, policy and rule', () => {

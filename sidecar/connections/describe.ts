@@ -36,7 +36,7 @@ export function describeConnection(record: ConnectionRecord) {
     sentBytes: carried.sent,
     receivedBytes: carried.received,
     connectMs: record.connectMs,
-    durationMs: Date.now() - record.openedAt,
+    durationMs: Math.round(record.ageMs),
   }
 }
 

@@ -22,7 +22,6 @@ export interface RecordHooks {
 export class ConnectionRecord implements Disposable {
   readonly id: number
   readonly direction: Direction
-  readonly openedAt = Date.now()
   readonly #abort = new AbortController()
   readonly #started = performance.now()
   readonly #hooks: RecordHooks
@@ -60,6 +59,11 @@ export class ConnectionRecord implements Disposable {
     this.direction = direction
     this.source = source
     this.#hooks = hooks
+  }
+
+  /** Milliseconds since it was accepted, whatever the wall clock was set to meanwhile. */
+  get ageMs(): number {
+    return performance.now() - this.#started
   }
 
   /** Aborts, with a RefusedError, when the connection must end. */
@@ -102,7 +106,7 @@ export class ConnectionRecord implements Disposable {
 
   /** Its other end is reached; bytes flow from here on. */
   connected(): void {
-    this.connectMs = Math.round((performance.now() - this.#started) * 1_000) / 1_000
+    this.connectMs = Math.round(this.ageMs * 1_000) / 1_000
     this.#hooks.connected(this)
   }
 
