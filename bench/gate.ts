@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { ensurePrerequisites } from '../scripts/prerequisites.ts'
 import { describeJudgement, type Gate, judge, parseGate } from './gate/bounds.ts'
-import { benchCommands, peerCommands } from './harness/commands.ts'
+import { benchCommands } from './harness/commands.ts'
 import { haproxy } from './harness/peers/haproxy.ts'
 import { weft } from './harness/peers/weft.ts'
 import { interleave } from './harness/schedule.ts'
@@ -41,7 +41,7 @@ async function run(argv: string[]): Promise<number> {
   }
   const gate = parseGate(readFileSync(new URL('gate.json', import.meta.url), 'utf8'))
   const progress = new Progress((line) => process.stdout.write(`${line}\n`))
-  await ensurePrerequisites([...benchCommands, ...peerCommands], (line) => progress.say(line))
+  await ensurePrerequisites([...benchCommands, 'haproxy'], (line) => progress.say(line))
   const k6 = await findK6(values.k6, (line) => progress.say(line))
   const turns = await measure(gate, k6, progress).catch((error: unknown) => {
     if (error instanceof NotJudged) return error

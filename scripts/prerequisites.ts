@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Each command that may be asked for, and the Debian package that has it. */
+/** Each command, or module of one, that may be asked for, and the Debian package that has it. */
 const packages = {
   buildah: 'buildah',
   containerd: 'containerd',
@@ -20,6 +20,7 @@ const packages = {
   mount: 'mount',
   nc: 'netcat-openbsd',
   nginx: 'nginx',
+  'ngx_stream_module.so': 'libnginx-mod-stream',
   nsenter: 'util-linux',
   openssl: 'openssl',
   prlimit: 'util-linux',
@@ -147,10 +148,10 @@ async function aptGet(args: readonly string[]): Promise<void> {
 function onPath(command: string): boolean {
   const directories = (process.env['PATH'] ?? '')
     .split(delimiter)
-    .concat('/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/cni')
+    .concat('/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/lib/cni', '/usr/lib/nginx/modules')
   return directories.some((directory) => {
     try {
-      accessSync(join(directory, command), constants.X_OK)
+      accessSync(join(directory, command), command.endsWith('.so') ? constants.R_OK : constants.X_OK)
       return true
     } catch {
       return false

@@ -7,4 +7,4 @@ export const benchCommands: readonly Command[] = [
 ]
 
 /** What peers are; those that cannot be had are left out. */
-export const peerCommands: readonly Command[] = ['haproxy']
+export const peerCommands: readonly Command[] = ['haproxy', 'ngx_stream_module.so']
