@@ -41,8 +41,9 @@ async function startInjector({ lifetime = 3_600_000, signs = true } = {}) {
       if (world.fails) throw world.fails
       return namespaceOf(name, world.labels)
     },
-    injectedNamespaces: async () => [],
+    namespaces: async () => [],
     async *pods() {},
+    async *askingPods() {},
     tell: async () => {},
   }
   const lines: Record<string, unknown>[] = []

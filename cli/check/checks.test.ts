@@ -74,13 +74,25 @@ describe('what is wrong is told, with what to do', () => {
       'warning',
       'is 0.9.0, and this command 1.0.0',
     ],
-    ['no webhook', { webhook: absent }, 'problem', 'no MutatingWebhookConfiguration', 'weft install'],
-    ['a webhook that is ignored', webhook({ failurePolicy: 'Ignore' }), 'problem', 'failurePolicy is Ignore'],
+    ['no webhook', { webhooks: absent }, 'problem', 'no MutatingWebhookConfiguration', 'weft install'],
+    [
+      'a webhook of an older version',
+      { webhooks: seen([{ name: 'inject.weft.dev', roots: ['AA:BB'], failurePolicy: 'Fail' }]) },
+      'problem',
+      'weft-injector has no pod.inject.weft.dev',
+      'weft install',
+    ],
+    [
+      'a webhook that is ignored',
+      webhook({ failurePolicy: 'Ignore' }),
+      'problem',
+      'failurePolicy of pod.inject.weft.dev is Ignore',
+    ],
     [
       'no caBundle',
       webhook({ roots: undefined }),
       'problem',
-      'the caBundle is empty',
+      'the caBundle of pod.inject.weft.dev is empty',
       'logs deployment/weft-control-plane',
     ],
     ['a foreign caBundle', webhook({ roots: ['CC:DD'] }), 'problem', 'none of the mesh’s roots', 'logs'],
@@ -132,6 +144,13 @@ describe('what is wrong is told, with what to do', () => {
       'problem',
       '1 pod of namespace shop should be meshed and is not: deployment/backend',
       'kubectl -n shop rollout restart deployment/backend',
+    ],
+    [
+      'a pod that asked for itself, left out',
+      { pods: seen([pod({ namespace: 'plain', asks: 'in', mesh: { kind: 'unmeshed' } })]) },
+      'problem',
+      '1 pod of namespace plain should be meshed and is not: deployment/backend',
+      'kubectl -n plain rollout restart deployment/backend',
     ],
     [
       'redirection that failed',
@@ -216,7 +235,7 @@ describe('what is not wrong is not told', () => {
       'pods with the network of their node',
       { pods: seen([pod({ hostNetwork: true, mesh: { kind: 'unmeshed' } })]) },
     ],
-    ['pods that said no', { pods: seen([pod({ optedOut: true, mesh: { kind: 'unmeshed' } })]) }],
+    ['pods that said no', { pods: seen([pod({ asks: 'out', mesh: { kind: 'unmeshed' } })]) }],
     ['a kubelet whose lease is about to be renewed', node({ clockAhead: -14_000 })],
     ['an image by digest', deployment({ image: 'weft/control-plane@sha256:abc' })],
     ['a build of one’s own', deployment({ image: 'weft/control-plane:main-1a2b3c' })],
@@ -258,7 +277,7 @@ describe('before the installation', () => {
     const nothing = {
       definitions: absent,
       deployments: absent,
-      webhook: absent,
+      webhooks: absent,
       trustBundle: absent,
       expiry: absent,
     }
@@ -275,7 +294,7 @@ describe('what cannot be seen', () => {
     'networkPolicies',
     'definitions',
     'deployments',
-    'webhook',
+    'webhooks',
     'trustBundle',
     'expiry',
     'policies',
@@ -321,7 +340,13 @@ function deployment(other: { ready?: number; desired?: number; image?: string })
 }
 
 function webhook(other: { roots?: readonly string[] | undefined; failurePolicy?: string }): Partial<Facts> {
-  return { webhook: seen({ roots: ['AA:BB'], failurePolicy: 'Fail', ...other }) }
+  const good = { roots: ['AA:BB'], failurePolicy: 'Fail' }
+  return {
+    webhooks: seen([
+      { name: 'inject.weft.dev', ...good },
+      { name: 'pod.inject.weft.dev', ...good, ...other },
+    ]),
+  }
 }
 
 function refused(message: string): Partial<Facts> {

@@ -20,7 +20,8 @@ export interface Facts {
   readonly definitions: Seen<readonly DefinitionFacts[]>
   /** Of the mesh's own namespace. */
   readonly deployments: Seen<readonly DeploymentFacts[]>
-  readonly webhook: Seen<WebhookFacts>
+  /** Those of the injector's configuration. */
+  readonly webhooks: Seen<readonly WebhookFacts[]>
   readonly trial: Trial
   /** The roots that the mesh is trusted by. */
   readonly trustBundle: Seen<readonly CertificateFacts[]>
@@ -70,8 +71,8 @@ export interface PodFacts {
   /** What made it: `deployment/backend`, `statefulset/db`; the pod itself where nothing did. */
   readonly owner: string
   readonly hostNetwork: boolean
-  /** It says itself that it is not to be injected. */
-  readonly optedOut: boolean
+  /** What it says itself about being injected; undefined when it says nothing. */
+  readonly asks: 'in' | 'out' | undefined
   readonly ready: boolean
   readonly mesh: PodMesh
 }
@@ -132,6 +133,7 @@ export interface DeploymentFacts {
 }
 
 export interface WebhookFacts {
+  readonly name: string
   /** SHA-256 fingerprints of the roots that the API server trusts the injector by; undefined when none is written. */
   readonly roots: readonly string[] | undefined
   readonly failurePolicy: string

@@ -12,15 +12,17 @@ const pods = [
   pod({ name: 'backend-2', mesh: { kind: 'meshed', image: 'weft/sidecar:1.0.0', state: waiting } }),
   pod({ name: 'early', mesh: { kind: 'unmeshed' } }),
   pod({ name: 'agent', hostNetwork: true, mesh: { kind: 'unmeshed' } }),
-  pod({ name: 'no', optedOut: true, mesh: { kind: 'unmeshed' } }),
+  pod({ name: 'no', asks: 'out', mesh: { kind: 'unmeshed' } }),
   pod({ namespace: 'plain', name: 'alone', mesh: { kind: 'unmeshed' } }),
   pod({ namespace: 'plain', name: 'own-will' }),
   pod({ namespace: 'nothing', name: 'alone', mesh: { kind: 'unmeshed' } }),
+  pod({ namespace: 'asking', name: 'early', asks: 'in', mesh: { kind: 'unmeshed' } }),
 ]
 
 describe('the mesh at a glance', () => {
   it('counts pods by namespace', () => {
     expect(summarise(facts({ pods: seen(pods) })).namespaces).toEqual([
+      { name: 'asking', injected: false, pods: 1, meshed: 0, leftOut: 1, exempt: 0, notReady: 0 },
       { name: 'plain', injected: false, pods: 2, meshed: 1, leftOut: 0, exempt: 1, notReady: 0 },
       { name: 'shop', injected: true, pods: 5, meshed: 2, leftOut: 1, exempt: 2, notReady: 1 },
     ])
@@ -35,6 +37,7 @@ issuer              good for another 365d
 serving             good for another 1d
 
 NAMESPACE  INJECTED  PODS  MESHED  LEFT OUT  EXEMPT  NOT READY
+asking     no        1     0       1         0       0
 plain      no        2     1       0         1       0
 shop       yes       5     2       1         2       1
 

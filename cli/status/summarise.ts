@@ -11,7 +11,7 @@ export type StatusFacts = Pick<
 export interface Summary {
   readonly components: readonly ComponentSummary[]
   readonly certificates: readonly CertificateSummary[]
-  /** Those that are injected or have meshed pods. */
+  /** Those that are injected, or have pods that are meshed or should be. */
   readonly namespaces: readonly NamespaceSummary[]
   readonly policies: readonly PolicyFacts[]
   /** What could not be seen, and why. */
@@ -73,7 +73,7 @@ function namespaceSummaries({ namespaces, pods, namespace: own }: StatusFacts): 
     .map(({ name, injected }) => {
       const of = byNamespace.get(name) ?? []
       const states = of.flatMap(({ mesh }) => (mesh.kind === 'meshed' ? [mesh.state] : []))
-      const leftOut = injected ? of.filter(isLeftOut).length : 0
+      const leftOut = of.filter((pod) => isLeftOut(pod, injected)).length
       return {
         name,
         injected,
@@ -84,7 +84,7 @@ function namespaceSummaries({ namespaces, pods, namespace: own }: StatusFacts): 
         notReady: states.filter(({ kind }) => kind !== 'ready').length,
       }
     })
-    .filter(({ injected, meshed }) => injected || meshed > 0)
+    .filter(({ injected, meshed, leftOut }) => injected || meshed + leftOut > 0)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 

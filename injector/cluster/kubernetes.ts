@@ -6,6 +6,7 @@ import {
   Observable,
   type ObservableMiddleware,
   type V1Pod,
+  type V1PodList,
 } from '@kubernetes/client-node'
 import { injectKey } from '#mesh/annotations.ts'
 import { type Namespace, namespaceOf } from '../decide/namespace.ts'
@@ -30,25 +31,20 @@ export function kubernetesCluster(env: NodeJS.ProcessEnv = process.env): Kuberne
       return namespaceOf(name, metadata?.labels ?? {})
     },
 
-    async injectedNamespaces(signal) {
-      const { items } = await api.listNamespace({ labelSelector: `${injectKey}=enabled` }, until(signal))
+    async namespaces(signal) {
+      const { items } = await api.listNamespace({}, until(signal))
       return items.map(({ metadata }) => namespaceOf(metadata?.name ?? '', metadata?.labels ?? {}))
     },
 
-    async *pods(namespace, signal) {
-      let next: string | undefined
-      do {
-        const page = { namespace, limit: pageSize, ...(next && { _continue: next }) }
-        const { items, metadata } = await api.listNamespacedPod(page, until(signal))
-        for (const item of items) {
-          const pod = runningPod(item)
-          if (pod) yield pod
-        }
-        next = metadata?._continue || undefined
-      } while (next)
-    },
+    pods: (namespace, signal) =>
+      runningPods((page) => api.listNamespacedPod({ namespace, ...page }, until(signal))),
 
-    async tell({ uid, name }, namespace, message, signal) {
+    askingPods: (signal) =>
+      runningPods((page) =>
+        api.listPodForAllNamespaces({ labelSelector: `${injectKey}=true`, ...page }, until(signal)),
+      ),
+
+    async tell({ uid, name, namespace }, message, signal) {
       const involvedObject = { apiVersion: 'v1', kind: 'Pod', name, namespace, uid }
       const now = new Date()
       const body = {
@@ -83,14 +79,30 @@ function loadConfig(env: NodeJS.ProcessEnv): KubeConfig {
   return config
 }
 
+/** Reads page after page. */
+async function* runningPods(
+  list: (page: { readonly limit: number; readonly _continue?: string }) => Promise<V1PodList>,
+): AsyncIterable<RunningPod> {
+  let next: string | undefined
+  do {
+    const { items, metadata } = await list({ limit: pageSize, ...(next && { _continue: next }) })
+    for (const item of items) {
+      const pod = runningPod(item)
+      if (pod) yield pod
+    }
+    next = metadata?._continue || undefined
+  } while (next)
+}
+
 /** Undefined for one that has ended, is about to, or cannot be read. */
 function runningPod(item: V1Pod): RunningPod | undefined {
-  const { uid, name, deletionTimestamp } = item.metadata ?? {}
+  const { namespace, uid, name, deletionTimestamp } = item.metadata ?? {}
   const phase = item.status?.phase
-  if (uid === undefined || name === undefined || deletionTimestamp) return undefined
+  if (namespace === undefined || uid === undefined || name === undefined || deletionTimestamp)
+    return undefined
   if (phase === 'Succeeded' || phase === 'Failed') return undefined
   const parsed = parsePod(item)
-  return parsed.kind === 'pod' ? { uid, name, pod: parsed.pod } : undefined
+  return parsed.kind === 'pod' ? { namespace, uid, name, pod: parsed.pod } : undefined
 }
 
 /** The client has no parameter for a signal, but lets one see each request before it is sent. */

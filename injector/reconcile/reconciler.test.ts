@@ -10,10 +10,10 @@ import { whyUnmeshed } from './why-unmeshed.ts'
 
 const plain = { metadata: { name: 'web' }, spec: { containers: [{ name: 'app', image: 'web' }] } }
 
-function running(name: string, pod: unknown = plain): RunningPod {
+function running(name: string, pod: unknown = plain, namespace = 'shop'): RunningPod {
   const parsed = parsePod(pod)
   if (parsed.kind === 'refused') throw new Error(parsed.message)
-  return { uid: `uid-of-${name}`, name, pod: parsed.pod }
+  return { namespace, uid: `uid-of-${namespace}-${name}`, name, pod: parsed.pod }
 }
 
 function reconciler() {
@@ -21,17 +21,22 @@ function reconciler() {
     fails: undefined as Error | undefined,
     tellFails: undefined as Error | undefined,
     pods: { shop: [], other: [] } as Record<string, RunningPod[]>,
+    asking: [] as RunningPod[],
     told: [] as string[],
   }
   const cluster: Cluster = {
-    async injectedNamespaces() {
+    async namespaces() {
       if (world.fails) throw world.fails
-      return Object.keys(world.pods).map((name) => namespaceOf(name, { 'weft.dev/inject': 'enabled' }))
+      const labels = { 'weft.dev/inject': 'enabled' }
+      return [...Object.keys(world.pods).map((name) => namespaceOf(name, labels)), namespaceOf('plain', {})]
     },
     async *pods(namespace) {
       yield* world.pods[namespace]!
     },
-    async tell({ name }, namespace, message) {
+    async *askingPods() {
+      yield* world.asking
+    },
+    async tell({ namespace, name }, message) {
       if (world.tellFails) throw world.tellFails
       world.told.push(`${namespace}/${name}: ${message}`)
     },
@@ -65,6 +70,21 @@ describe('the reconciler', () => {
     await look()
     expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 0')
     expect(await metric('weft_injector_unmeshed_pods')).not.toContain('other')
+  })
+
+  it('tells of a pod that asks for itself where its namespace does not, and of none twice', async () => {
+    const { world, look, metric } = reconciler()
+    const asking = { ...plain, metadata: { name: 'web', labels: { 'weft.dev/inject': 'true' } } }
+    world.pods['shop'] = [running('early', asking)]
+    world.asking = [running('early', asking), running('alone', asking, 'plain')]
+    world.asking.push(running('meshed', injected(asking), 'plain'))
+    await look()
+    expect(world.told).toEqual([
+      expect.stringContaining('shop/early: it runs outside the mesh'),
+      expect.stringContaining('plain/alone: it runs outside the mesh'),
+    ])
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 1')
+    expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="plain"} 1')
   })
 
   it('tells again later what could not be told', async () => {

@@ -1,6 +1,7 @@
 import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import { Counter, Gauge, type Registry } from '#runtime/metrics.ts'
+import type { Namespace } from '../decide/namespace.ts'
 import type { Settings } from '../settings.ts'
 import type { Cluster, RunningPod } from './cluster.ts'
 import { whyUnmeshed } from './why-unmeshed.ts'
@@ -58,16 +59,23 @@ export class Reconciler {
     const { cluster, settings } = this.#options
     const counts = new Map<string, number>()
     const seen = new Set<string>()
-    for (const namespace of await cluster.injectedNamespaces(signal)) {
+    const judge = async (running: RunningPod, namespace: Namespace): Promise<void> => {
+      const reason = whyUnmeshed(running.pod, namespace, settings)
+      if (reason === undefined) return
+      counts.set(namespace.name, (counts.get(namespace.name) ?? 0) + 1)
+      if (this.#told.has(running.uid) || (await this.#tell(running, reason, signal))) seen.add(running.uid)
+    }
+    const namespaces = await cluster.namespaces(signal)
+    for (const namespace of namespaces.filter(({ injection }) => injection)) {
       counts.set(namespace.name, 0)
-      for await (const running of cluster.pods(namespace.name, signal)) {
-        const reason = whyUnmeshed(running.pod, namespace, settings)
-        if (reason === undefined) continue
-        counts.set(namespace.name, counts.get(namespace.name)! + 1)
-        if (this.#told.has(running.uid) || (await this.#tell(running, namespace.name, reason, signal))) {
-          seen.add(running.uid)
-        }
-      }
+      for await (const running of cluster.pods(namespace.name, signal)) await judge(running, namespace)
+    }
+    const others = new Map(
+      namespaces.filter(({ injection }) => !injection).map((namespace) => [namespace.name, namespace]),
+    )
+    for await (const running of cluster.askingPods(signal)) {
+      const namespace = others.get(running.namespace)
+      if (namespace) await judge(running, namespace)
     }
     // Of the pods that are gone nothing is kept.
     this.#told = seen
@@ -76,14 +84,15 @@ export class Reconciler {
   }
 
   /** Answers whether it is told; otherwise the next look tries again. */
-  async #tell(running: RunningPod, namespace: string, reason: string, signal: AbortSignal): Promise<boolean> {
+  async #tell(running: RunningPod, reason: string, signal: AbortSignal): Promise<boolean> {
     const { cluster, log } = this.#options
-    log.warn('a pod should be meshed and is not', { namespace, pod: running.name, reason })
+    const { namespace, name: pod } = running
+    log.warn('a pod should be meshed and is not', { namespace, pod, reason })
     try {
-      await cluster.tell(running, namespace, reason, signal)
+      await cluster.tell(running, reason, signal)
       return true
     } catch (error) {
-      log.warn('an event could not be written', { namespace, pod: running.name, error })
+      log.warn('an event could not be written', { namespace, pod, error })
       return false
     }
   }

@@ -14,7 +14,7 @@ export function whyUnmeshed(pod: Pod, namespace: Namespace, settings: Settings):
     case 'inject':
       return decision.presence.kind === 'present'
         ? undefined
-        : 'it runs outside the mesh: it started before its namespace was labelled, or while nobody asked the ' +
+        : 'it runs outside the mesh: it started before it or its namespace was labelled, or while nobody asked the ' +
             'injector; restart its workload, e.g. kubectl rollout restart'
   }
 }

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { weft } from './harness/installation.ts'
+import { kubectl } from './harness/kubectl.ts'
 import { pod, template } from './harness/manifests.ts'
 import { Namespace } from './harness/namespace.ts'
+import { Shop } from './harness/shop.ts'
 
 interface PodSpec {
   readonly metadata: { readonly annotations?: Readonly<Record<string, string>> }
@@ -30,6 +32,36 @@ describe('injection', () => {
   test('a pod of a namespace without the label is left alone', async () => {
     await using plain = await Namespace.create('plain', { meshed: false })
     expect(await admitted(pod('alone'), plain)).toEqual([])
+  })
+
+  test('a pod that asks for it is meshed where nobody labelled the namespace, by label or annotation', async () => {
+    await using plain = await Namespace.create('asking', { meshed: false })
+    const asks = { 'weft.dev/inject': 'true' }
+    expect(await admitted(pod('label', { labels: asks }), plain)).toEqual(['weft-init', 'weft-proxy'])
+    expect(await admitted(pod('both', { labels: asks, annotations: asks }), plain)).toHaveLength(2)
+    expect(await admitted(pod('out', { labels: { 'weft.dev/inject': 'false' } }), plain)).toEqual([])
+    await expect(admitted(pod('slip', { labels: { 'weft.dev/inject': 'enabled' } }), plain)).rejects.toThrow(
+      /the label weft.dev\/inject is "enabled": write "true" or "false"/,
+    )
+    // And it starts: the roots that its sidecar waits for come to its namespace because it is there.
+    const asking = await plain.pod(pod('asking', { annotations: asks }))
+    await using shop = await Shop.open('asked')
+    expect((await shop.client.fetch(`http://${asking.ip}:8080/`)).status).toBe(200)
+    expect(await shop.client.connection({ destination: `${asking.ip}:8080` })).toMatchObject({
+      security: 'mutual_tls',
+      peer: `spiffe://cluster.local/ns/${plain.name}/sa/default`,
+    })
+  })
+
+  test('each pod is reviewed by one of the two webhooks', async () => {
+    await using plain = await Namespace.create('once', { meshed: false })
+    const labels = { 'weft.dev/inject': 'true' }
+    await admitted(pod('labelled', { labels }))
+    await admitted(pod('asking', { labels }), plain)
+    await admitted(pod('silent'), plain)
+    expect(await reviews(namespace, 'labelled')).toBe(1)
+    expect(await reviews(plain, 'asking')).toBe(1)
+    expect(await reviews(plain, 'silent')).toBe(0)
   })
 
   test('row 15: a pod in the host’s network is never meshed', async () => {
@@ -140,6 +172,16 @@ describe('injection', () => {
 async function admitted(manifest: object, where = namespace): Promise<string[]> {
   const { spec } = await dryRun(manifest, where)
   return (spec.spec.initContainers ?? []).map(({ name }) => name)
+}
+
+/** How often the injector was asked about this pod. */
+async function reviews({ name: namespace }: Namespace, name: string): Promise<number> {
+  const log = await kubectl(['logs', 'deployment/weft-injector', '--tail=1000'], { namespace: 'weft-system' })
+  const lines = log.split('\n').filter((line) => line.startsWith('{'))
+  return lines
+    .map((line) => JSON.parse(line) as { message: string; namespace?: string; pod?: string })
+    .filter((line) => line.message.startsWith('pod ') && line.namespace === namespace && line.pod === name)
+    .length
 }
 
 async function dryRun(manifest: object, where = namespace): Promise<{ spec: PodSpec; warnings: string }> {

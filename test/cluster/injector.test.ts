@@ -108,12 +108,12 @@ describe.skipIf(!hasApiServer)('the injector on a real API server', () => {
 
   /** The chart's webhook, found on loopback instead of behind a Service. */
   function reachedAt(webhook: Object, port: number): Object {
-    const [each] = webhook['webhooks'] as Object[]
+    const webhooks = webhook['webhooks'] as Object[]
     const clientConfig = {
       url: `https://localhost:${port}/inject`,
       caBundle: Buffer.from(caBundle).toString('base64'),
     }
-    return { ...webhook, webhooks: [{ ...each, clientConfig }] }
+    return { ...webhook, webhooks: webhooks.map((each) => ({ ...each, clientConfig })) }
   }
 
   function createPod(namespace: string, pod: Object, query: Record<string, string> = {}): Promise<Injected> {
@@ -182,6 +182,20 @@ describe.skipIf(!hasApiServer)('the injector on a real API server', () => {
       await createPod('elsewhere', { metadata: { name: 'web' }, spec }),
     ]
     for (const pod of left) expect(pod.spec.initContainers).toBeUndefined()
+  })
+
+  test('is asked about a pod that asks for it, by label or annotation, in a namespace without the label', async () => {
+    const spec = { containers: [app] }
+    const asks = { 'weft.dev/inject': 'true' }
+    const pods = [
+      await createPod('elsewhere', { metadata: { name: 'by-label', labels: asks }, spec }),
+      await createPod('elsewhere', { metadata: { name: 'by-annotation', annotations: asks }, spec }),
+    ]
+    for (const { spec } of pods) {
+      expect(spec.initContainers!.map(({ name }) => name)).toEqual(['weft-init', 'weft-proxy'])
+    }
+    const slip = { name: 'slip', annotations: { 'weft.dev/inject': 'yes' } }
+    await expect(createPod('elsewhere', { metadata: slip, spec })).rejects.toThrow(/write "true" or "false"/)
   })
 
   test('tells of the pod that should be meshed and is not, once', async () => {

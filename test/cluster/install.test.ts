@@ -14,6 +14,6 @@ it('changes nothing when it is applied again, the caBundle of the control plane 
 })
 
 async function caBundle(): Promise<string> {
-  const path = 'jsonpath={.webhooks[0].clientConfig.caBundle}'
+  const path = 'jsonpath={.webhooks[*].clientConfig.caBundle}'
   return await kubectl(['get', 'mutatingwebhookconfiguration', 'weft-injector', '-o', path])
 }

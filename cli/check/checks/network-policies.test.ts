@@ -97,7 +97,7 @@ describe('nothing is wrong with', () => {
   })
 
   it('one that holds on nobody in the mesh', () => {
-    const pods = seen([pod({ mesh: { kind: 'unmeshed' }, optedOut: true })])
+    const pods = seen([pod({ mesh: { kind: 'unmeshed' }, asks: 'out' })])
     const networkPolicies = seen([networkPolicy({ ingress: [rule(80)] })])
     expect(checkNetworkPolicies(facts({ pods, networkPolicies }))).toMatchObject([{ level: 'ok' }])
   })

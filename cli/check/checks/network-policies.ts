@@ -2,6 +2,7 @@ import { ports as meshPorts } from '#mesh/ports.ts'
 import type { Facts, NetworkPolicyFacts, NetworkRule, PodFacts } from '../facts.ts'
 import { count, type Finding, ok, unseen } from '../finding.ts'
 import { selects } from './selector.ts'
+import { isLeftOut } from './unmeshed.ts'
 
 const check = 'network-policies'
 const tunnel = meshPorts.hbone
@@ -17,8 +18,7 @@ export function checkNetworkPolicies(facts: Facts): Finding[] {
       .map(({ name }) => name),
   )
   const concerned = pods.value.filter(
-    ({ mesh, namespace, hostNetwork, optedOut }) =>
-      mesh.kind === 'meshed' || (injected.has(namespace) && !hostNetwork && !optedOut),
+    (pod) => pod.mesh.kind === 'meshed' || isLeftOut(pod, injected.has(pod.namespace)),
   )
   const findings = networkPolicies.value.flatMap((policy) => {
     const held = concerned.filter((pod) => isHeld(pod, policy))

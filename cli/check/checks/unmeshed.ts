@@ -3,13 +3,13 @@ import { count, type Finding, ok, some, unseen } from '../finding.ts'
 
 const check = 'unmeshed'
 
-/** Pods of injected namespaces that run without a sidecar, though nobody said that they should. */
+/** Pods that run without a sidecar, though their namespace or they themselves ask for one. */
 export function checkUnmeshed({ pods, namespaces }: Facts): Finding[] {
   if (pods.kind !== 'seen')
     return [unseen(check, 'pods', pods.kind === 'hidden' ? pods.why : 'there are none')]
   if (namespaces.kind !== 'seen') return []
   const injected = new Set(namespaces.value.filter((one) => one.injected).map(({ name }) => name))
-  const left = pods.value.filter((pod) => injected.has(pod.namespace) && isLeftOut(pod))
+  const left = pods.value.filter((pod) => isLeftOut(pod, injected.has(pod.namespace)))
   if (left.length === 0) return [ok(check, 'every pod that should be meshed is')]
   return [...Map.groupBy(left, ({ namespace }) => namespace)].map(([namespace, of]) => {
     const owners = [...new Set(of.map(({ owner }) => owner))]
@@ -18,7 +18,7 @@ export function checkUnmeshed({ pods, namespaces }: Facts): Finding[] {
       check,
       level: 'problem' as const,
       message: `${count(of.length, 'pod')} of namespace ${namespace} should be meshed and ${of.length === 1 ? 'is' : 'are'} not: ${some(owners)}`,
-      remedy: 'they started before the namespace was labelled, or past the webhook: make them anew',
+      remedy: 'they started before they or the namespace were labelled, or past the webhook: make them anew',
       commands:
         restartable.length > 0 ? [`kubectl -n ${namespace} rollout restart ${restartable.join(' ')}`] : [],
     }
@@ -26,6 +26,6 @@ export function checkUnmeshed({ pods, namespaces }: Facts): Finding[] {
 }
 
 /** Whether it should have a sidecar and has none. */
-export function isLeftOut({ mesh, hostNetwork, optedOut }: PodFacts): boolean {
-  return mesh.kind === 'unmeshed' && !hostNetwork && !optedOut
+export function isLeftOut({ mesh, hostNetwork, asks }: PodFacts, namespaceInjected: boolean): boolean {
+  return mesh.kind === 'unmeshed' && !hostNetwork && (asks === 'in' || (namespaceInjected && asks !== 'out'))
 }

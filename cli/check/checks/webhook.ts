@@ -1,13 +1,15 @@
 import type { Facts, Trial, WebhookFacts } from '../facts.ts'
-import { type Finding, ok, unseen } from '../finding.ts'
+import { type Finding, ok, some, unseen } from '../finding.ts'
 
 const check = 'webhook'
+/** For pods of labelled namespaces, and for those that ask for it themselves. */
+const names = ['inject.weft.dev', 'pod.inject.weft.dev'] as const
 
 /** Whether the API server asks the injector, trusts it, and hears from it. */
 export function checkWebhook(facts: Facts): Finding[] {
-  const { webhook, namespace } = facts
-  if (webhook.kind === 'hidden') return [unseen(check, 'webhook configurations', webhook.why)]
-  if (webhook.kind === 'absent') {
+  const { webhooks, namespace } = facts
+  if (webhooks.kind === 'hidden') return [unseen(check, 'webhook configurations', webhooks.why)]
+  if (webhooks.kind === 'absent') {
     return [
       {
         check,
@@ -18,46 +20,68 @@ export function checkWebhook(facts: Facts): Finding[] {
       },
     ]
   }
-  return [...policyOf(webhook.value), ...caBundle(webhook.value, facts), trial(facts.trial, namespace)]
+  const found = webhooks.value
+  return [...missing(found), ...policyOf(found), ...caBundle(found, facts), trial(facts.trial, namespace)]
 }
 
-function policyOf({ failurePolicy }: WebhookFacts): Finding[] {
-  if (failurePolicy === 'Fail') return []
+function missing(webhooks: readonly WebhookFacts[]): Finding[] {
+  const absent = names.filter((name) => !webhooks.some((webhook) => webhook.name === name))
+  if (absent.length === 0) return []
   return [
     {
       check,
       level: 'problem',
-      message: `failurePolicy is ${failurePolicy}: while the injector is away, pods start outside the mesh in silence`,
+      message: `the MutatingWebhookConfiguration weft-injector has no ${some(absent)}: not every pod that should be is injected`,
+      remedy: 'apply what weft install prints',
+      commands: ['weft install | kubectl apply -f -'],
+    },
+  ]
+}
+
+function policyOf(webhooks: readonly WebhookFacts[]): Finding[] {
+  const lenient = webhooks.filter(({ failurePolicy }) => failurePolicy !== 'Fail')
+  if (lenient.length === 0) return []
+  return [
+    {
+      check,
+      level: 'problem',
+      message: `failurePolicy of ${namesOf(lenient)} is ${lenient[0]!.failurePolicy}: while the injector is away, pods start outside the mesh in silence`,
       remedy: 'apply what weft install prints, which has Fail',
     },
   ]
 }
 
-function caBundle({ roots }: WebhookFacts, { trustBundle, namespace }: Facts): Finding[] {
-  const logs = `kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`
-  if (roots === undefined || roots.length === 0) {
-    return [
-      {
-        check,
-        level: 'problem',
-        message:
-          'the caBundle is empty, so the API server trusts no injector: pods of injected namespaces cannot start',
-        remedy: 'the control plane writes it; its log says why it does not',
-        commands: [logs],
-      },
-    ]
-  }
-  if (trustBundle.kind !== 'seen' || trustBundle.value.some(({ fingerprint }) => roots.includes(fingerprint)))
-    return []
+function caBundle(webhooks: readonly WebhookFacts[], { trustBundle, namespace }: Facts): Finding[] {
+  const wrong = (of: readonly WebhookFacts[], message: string): Finding[] =>
+    of.length === 0
+      ? []
+      : [
+          {
+            check,
+            level: 'problem',
+            message: `the caBundle of ${namesOf(of)} ${message}`,
+            remedy: 'the control plane writes it; its log says why it does not',
+            commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`],
+          },
+        ]
+  const empty = webhooks.filter(({ roots = [] }) => roots.length === 0)
+  const foreign = webhooks.filter(
+    ({ roots = [] }) =>
+      roots.length > 0 &&
+      trustBundle.kind === 'seen' &&
+      !trustBundle.value.some(({ fingerprint }) => roots.includes(fingerprint)),
+  )
   return [
-    {
-      check,
-      level: 'problem',
-      message: 'the caBundle has none of the mesh’s roots, so the API server does not trust the injector',
-      remedy: 'the control plane writes it; its log says why it does not',
-      commands: [logs],
-    },
+    ...wrong(
+      empty,
+      'is empty, so the API server trusts no injector: pods that are to be injected cannot start',
+    ),
+    ...wrong(foreign, 'has none of the mesh’s roots, so the API server does not trust the injector'),
   ]
+}
+
+function namesOf(webhooks: readonly WebhookFacts[]): string {
+  return some(webhooks.map(({ name }) => name))
 }
 
 function trial(tried: Trial, namespace: string): Finding {

@@ -72,12 +72,13 @@ describe('a pod', () => {
   })
 
   it.each([
-    [{ labels: { 'weft.dev/inject': 'false' } }, true],
-    [{ annotations: { 'weft.dev/inject': 'false' } }, true],
-    [{ labels: { 'weft.dev/inject': 'true' } }, false],
-    [{}, false],
-  ])('with %j has opted out: %s', (metadata, optedOut) => {
-    expect(podFacts({ metadata }).optedOut).toBe(optedOut)
+    [{ labels: { 'weft.dev/inject': 'false' } }, 'out'],
+    [{ annotations: { 'weft.dev/inject': 'false' } }, 'out'],
+    [{ labels: { 'weft.dev/inject': 'true' } }, 'in'],
+    [{ annotations: { 'weft.dev/inject': 'true' } }, 'in'],
+    [{}, undefined],
+  ])('with %j asks for: %s', (metadata, asks) => {
+    expect(podFacts({ metadata }).asks).toBe(asks)
   })
 })
 

@@ -9,21 +9,21 @@ import { mapSeen, seen } from '../../kubernetes/seen.ts'
 import type { DefinitionFacts, DeploymentFacts, Facts, WebhookFacts } from '../facts.ts'
 import { pemCertificates } from './pem.ts'
 
-type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhook'>
+type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhooks'>
 
 /** What weft install has made. */
 export async function gatherInstallation(
   connection: Connection,
   namespace: string,
 ): Promise<InstallationFacts> {
-  const [definitions, deployments, webhook] = await Promise.all([
+  const [definitions, deployments, configuration] = await Promise.all([
     gatherDefinitions(connection),
     gatherDeployments(connection, namespace),
     connection.get<V1MutatingWebhookConfiguration>(
       '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector',
     ),
   ])
-  return { definitions, deployments, webhook: mapSeen(webhook, webhookFacts) }
+  return { definitions, deployments, webhooks: mapSeen(configuration, webhookFacts) }
 }
 
 export async function gatherDeployments(
@@ -66,15 +66,14 @@ function deploymentFacts({ metadata, spec, status }: V1Deployment): DeploymentFa
   }
 }
 
-function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): WebhookFacts {
-  const [webhook] = webhooks
-  const bundle = webhook?.clientConfig.caBundle
-  return {
-    failurePolicy: webhook?.failurePolicy ?? 'Fail',
-    roots: bundle
-      ? pemCertificates(Buffer.from(bundle, 'base64').toString('utf8')).map(
+function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): WebhookFacts[] {
+  return webhooks.map(({ name, failurePolicy = 'Fail', clientConfig: { caBundle } }) => ({
+    name,
+    failurePolicy,
+    roots: caBundle
+      ? pemCertificates(Buffer.from(caBundle, 'base64').toString('utf8')).map(
           (pem) => new X509Certificate(pem).fingerprint256,
         )
       : undefined,
-  }
+  }))
 }

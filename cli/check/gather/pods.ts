@@ -27,10 +27,15 @@ export function podFacts(pod: V1Pod): PodFacts {
     node: spec?.nodeName ?? '',
     owner: ownerOf(pod),
     hostNetwork: spec?.hostNetwork === true,
-    optedOut: (labels[injectKey] ?? annotations[injectKey]) === 'false',
+    asks: asks(labels[injectKey] ?? annotations[injectKey]),
     ready: status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
     mesh: meshOf(pod),
   }
+}
+
+function asks(value: string | undefined): PodFacts['asks'] {
+  if (value === undefined) return undefined
+  return value === 'false' ? 'out' : 'in'
 }
 
 /** A Deployment's pods belong to its ReplicaSet, whose name ends in a hash of the template. */

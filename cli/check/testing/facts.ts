@@ -17,6 +17,7 @@ export function facts(other: Partial<Facts> = {}): Facts {
     namespaces: seen([
       { name: 'shop', injected: true, podSecurity: 'privileged' },
       { name: 'plain', injected: false, podSecurity: 'privileged' },
+      { name: 'asking', injected: false, podSecurity: 'privileged' },
       { name: 'weft-system', injected: false, podSecurity: 'restricted' },
     ]),
     pods: seen([pod(), pod({ namespace: 'plain', name: 'alone', mesh: { kind: 'unmeshed' } })]),
@@ -34,7 +35,13 @@ export function facts(other: Partial<Facts> = {}): Facts {
       { name: 'weft-control-plane', desired: 1, ready: 1, image: 'weft/control-plane:1.0.0' },
       { name: 'weft-injector', desired: 2, ready: 2, image: 'weft/injector:1.0.0' },
     ]),
-    webhook: seen({ roots: ['AA:BB'], failurePolicy: 'Fail' }),
+    webhooks: seen(
+      ['inject.weft.dev', 'pod.inject.weft.dev'].map((name) => ({
+        name,
+        roots: ['AA:BB'],
+        failurePolicy: 'Fail',
+      })),
+    ),
     trial: { kind: 'injected', namespace: 'shop' },
     trustBundle: seen([{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + 3_650 * day }]),
     expiry: seen(
@@ -67,7 +74,7 @@ export function pod(other: Partial<PodFacts> = {}): PodFacts {
     node: 'node-a',
     owner: 'deployment/backend',
     hostNetwork: false,
-    optedOut: false,
+    asks: undefined,
     ready: true,
     mesh: { kind: 'meshed', image: 'weft/sidecar:1.0.0', state: { kind: 'ready' } },
     ...other,

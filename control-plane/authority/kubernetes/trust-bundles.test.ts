@@ -66,18 +66,26 @@ test('the bundle goes to injected namespaces, to where meshed pods are, and to o
   ])
 })
 
-test('the webhook is given the roots when it has others, and left alone when it has them', async () => {
+test('the webhooks are given the roots when one has others, and left alone when it has them', async () => {
   const { client, requests } = recording()
   const encoded = Buffer.from(bundle).toString('base64')
   const configuration = (caBundle?: string) =>
     cacheOf(
       injectorConfiguration,
-      raw('weft-injector', { webhooks: [{ name: 'inject.weft.dev', clientConfig: { caBundle } }] }),
+      raw('weft-injector', {
+        webhooks: [
+          { name: 'inject.weft.dev', clientConfig: { caBundle: encoded } },
+          { name: 'pod.inject.weft.dev', clientConfig: { caBundle } },
+        ],
+      }),
     )
   expect(caBundleCorrections(client, bundle, configuration(encoded))).toEqual([])
   expect(caBundleCorrections(client, bundle, cacheOf(injectorConfiguration))).toEqual([])
   await caBundleCorrections(client, bundle, configuration())[0]?.make()
   expect(requests[0]?.body).toMatchObject({
-    webhooks: [{ name: 'inject.weft.dev', clientConfig: { caBundle: encoded } }],
+    webhooks: ['inject.weft.dev', 'pod.inject.weft.dev'].map((name) => ({
+      name,
+      clientConfig: { caBundle: encoded },
+    })),
   })
 })
