@@ -82,7 +82,7 @@ function openPlatform(
   const common = { checkTokenAddress, log, metrics }
   switch (registry.kind) {
     case 'file':
-      return openFilePlatform({ ...registry, signal, ...common })
+      return openFilePlatform({ ...registry, ...common })
     case 'kubernetes':
       return openKubernetesPlatform({ ...registry, namespace, signal, ...common })
   }
@@ -102,12 +102,11 @@ export async function serve(
 ): Promise<Serving> {
   const { namespace, certificateLifetime: lifetime } = config
   const { trustDomain } = first.mesh
-  const { signers: store, pluggedCa, identityStatus: status, serials: ledger } = platform
-  const { identityRequests: requests } = platform
+  const { signers: store, identityRequests: requests, identityStatus: status, serials: ledger } = platform
   const publishTrust = (bundle: string) => platform.publishTrust(bundle)
   await using stack = new AsyncDisposableStack()
   const authority = stack.adopt(
-    await createAuthority({ store, pluggedCa, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
+    await createAuthority({ store, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
     (opened) => opened.close(),
   )
   const issuer = () => authority.signer

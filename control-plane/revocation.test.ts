@@ -12,17 +12,15 @@ import {
   revocationEntry,
   revocationStatusKey,
 } from '#mesh/identity-requests.ts'
-import { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret.ts'
-import type { DeltaDiscoveryResponse } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import { type IstioCertificateResponse, IstioCertificateServiceClient } from '#proto/istio/v1/auth/ca.ts'
 import { silentLog } from '#runtime/log.ts'
-import { parseRevocations } from '#sidecar/view/revocations.ts'
 import { registry } from './authority/testing/authority.ts'
 import { makeCsr } from './authority/testing/csr.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
 import { runControlPlane } from './control-plane.ts'
 import { typeUrls } from './model/type-urls.ts'
 import { DiscoveryClient } from './push/testing/grpc-client.ts'
+import { revokedSerials } from './push/testing/revoked-serials.ts'
 
 const serverName = 'weft-control-plane.weft-system.svc'
 const at = Date.UTC(2026, 10, 28, 12)
@@ -110,14 +108,6 @@ async function request(...entries: readonly (readonly [string, string])[]): Prom
 const revoke = (pod: string) =>
   request(revocationEntry({ podUid: podUid(pod), namespace: 'shop', pod, at, reason: 'stolen' }))
 
-/** The serials that a response's trust bundle takes back. */
-function revoked({ resources }: DeltaDiscoveryResponse): string[] {
-  const { type } = Secret.decode(resources[0]!.resource!.value)
-  const crl = type?.$case === 'validationContext' ? type.value.crl?.specifier : undefined
-  if (crl === undefined) return []
-  return [...parseRevocations(Buffer.from(crl.value).toString())]
-}
-
 async function statusOf(pod: string) {
   const text = await readFile(join(stateDir, identityStatusFile), 'utf8').catch(() => '{}')
   const value = (JSON.parse(text) as Record<string, string>)[revocationStatusKey(podUid(pod))]
@@ -133,11 +123,11 @@ describe('a pod that is revoked', () => {
     using sibling = discovery('backend-2')
     for (const client of [victim, sibling]) {
       client.send({ typeUrl: typeUrls.secret })
-      expect(revoked(await client.accept())).toEqual([])
+      expect(revokedSerials(await client.accept())).toEqual([])
     }
     await revoke('backend-1')
     expect(await victim.ended).toMatchObject({ code: status.UNAUTHENTICATED, details: 'this pod is revoked' })
-    expect(revoked(await sibling.accept()).toSorted()).toEqual(serials)
+    expect(revokedSerials(await sibling.accept()).toSorted()).toEqual(serials)
     await expect.poll(() => statusOf('backend-1')).toEqual({ at, serials: 2 })
   })
 
@@ -161,7 +151,7 @@ describe('a pod that is revoked', () => {
     await start()
     using sibling = discovery('backend-2')
     sibling.send({ typeUrl: typeUrls.secret })
-    expect(revoked(await sibling.accept())).toEqual([serial])
+    expect(revokedSerials(await sibling.accept())).toEqual([serial])
     await expect(issue('backend-1')).rejects.toMatchObject({ code: status.UNAUTHENTICATED })
   })
 
@@ -170,11 +160,11 @@ describe('a pod that is revoked', () => {
     await issue('backend-1')
     using sibling = discovery('backend-2')
     sibling.send({ typeUrl: typeUrls.secret })
-    expect(revoked(await sibling.accept())).toEqual([])
+    expect(revokedSerials(await sibling.accept())).toEqual([])
     await revoke('backend-1')
-    expect(revoked(await sibling.accept())).toHaveLength(1)
+    expect(revokedSerials(await sibling.accept())).toHaveLength(1)
     await request()
-    expect(revoked(await sibling.accept())).toEqual([])
+    expect(revokedSerials(await sibling.accept())).toEqual([])
     await issue('backend-1')
     await expect.poll(() => statusOf('backend-1')).toBeUndefined()
   })

@@ -10,6 +10,7 @@ import type { ApiClient } from '#control-plane/watch/kubernetes/api/client.ts'
 import { type IstioCertificateResponse, IstioCertificateServiceClient } from '#proto/istio/v1/auth/ca.ts'
 import { Address } from '#proto/istio/workload/workload.ts'
 import { createLog } from '#runtime/log.ts'
+import { runWeft } from '../../cli/testing/run-weft.ts'
 import { type ApiServer, hasApiServer, startApiServer } from './api-server/api-server.ts'
 import { chartObjects, create, createNamespace, createPod, createToken } from './api-server/manifests.ts'
 
@@ -258,6 +259,40 @@ describe.skipIf(!hasApiServer)('the control plane on a real API server', () => {
     expect(event.message).toContain('203.0.113.7 leads to service shop/early')
   })
 
+  test('revokes a pod at every replica, whichever issued its certificates', async () => {
+    await using second = await startReplica('replica-2')
+    const known = async (name: string) => {
+      const parts = { namespace: 'shop', name, serviceAccount: 'frontend', ip: '127.0.0.1' }
+      const { uid } = await createPod(operator, parts)
+      return { name, uid, token: await tokenOf('shop', 'frontend', { name, uid }) }
+    }
+    const stolen = await known('stolen-1')
+    const { serialNumber } = await issue(second, stolen.token)
+    const witness = await known('witness-1')
+    const env = { KUBECONFIG: api.kubeconfig(api.token) }
+    const { stdout } = await runWeft(['identity', 'revoke', 'shop/stolen-1', '-o', 'json'], { env })
+    expect(JSON.parse(stdout)).toMatchObject({ podUid: stolen.uid, inForce: true, certificates: 1 })
+    for (const replica of [first, second]) {
+      await until(async () => (await metricsOf(replica)).includes('\nweft_revoked_certificates 1\n'))
+      await expect(issue(replica, stolen.token)).rejects.toMatchObject({ code: status.UNAUTHENTICATED })
+      await issue(replica, witness.token)
+    }
+    // What each entry was written by would take as much room as the entries.
+    const { items } = await get(`/api/v1/namespaces/${namespace}/configmaps`)
+    const shards = items.filter(({ metadata }: { metadata: { name: string } }) => {
+      return metadata.name.startsWith('weft-serials-')
+    })
+    const data = Object.assign({}, ...shards.map((shard: { data: object }) => shard.data))
+    expect(Object.keys(data)).toContain(`${stolen.uid}.${serialNumber.toLowerCase()}`)
+    expect(JSON.stringify(shards.map((shard: { metadata: object }) => shard.metadata))).not.toContain(
+      stolen.uid,
+    )
+    const undone = await runWeft(['identity', 'revoke', 'shop/stolen-1', '--undo'], { env })
+    expect(undone).toMatchObject({ status: 0 })
+    await issue(first, stolen.token)
+    await Promise.all([stolen, witness].map(({ name }) => remove(`/api/v1/namespaces/shop/pods/${name}`)))
+  }, 60_000)
+
   test('a second replica has the same root, serves at once, and writes when the first is gone', async () => {
     await using second = await startReplica('replica-2')
     const pod = await createPod(operator, {
@@ -303,6 +338,10 @@ async function trustBundle(space: string): Promise<string | undefined> {
 
 function tokenOf(space: string, serviceAccount: string, pod: { name: string; uid: string }): Promise<string> {
   return createToken(operator, { namespace: space, serviceAccount, audience: 'weft-ca', pod })
+}
+
+async function metricsOf({ ports }: Replica): Promise<string> {
+  return (await fetch(`http://127.0.0.1:${ports.metrics}/metrics`)).text()
 }
 
 async function createPolicy(name: string, spec: unknown): Promise<string> {

@@ -1,6 +1,6 @@
-import { appendFile, writeFile } from 'node:fs/promises'
+import { appendFile, type FileHandle, open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { StateDirectory } from '../state-directory.ts'
 import { hour, start } from '../testing/authority.ts'
 import { recordingLog } from '../testing/recording-log.ts'
@@ -42,4 +42,28 @@ test('a serial that cannot be kept is told to whoever asked, and is not known', 
   await ledger[Symbol.asyncDispose]()
   await expect(ledger.record({ podUid: 'uid-1', serial: '0a', notAfter: end })).rejects.toThrow()
   expect(await serials()).toEqual([])
+})
+
+test('half a line that a full disk left behind spoils no other', async () => {
+  using folder = temporaryFolder()
+  const { ledger, serials } = await opened(folder.path)
+  await using _ = ledger
+  await ledger.record({ podUid: 'uid-1', serial: '0a', notAfter: end })
+  await using probe = await open(join(folder.path, 'probe'), 'w')
+  const handles = Object.getPrototypeOf(probe) as FileHandle
+  const appendFile = vi.spyOn(handles, 'appendFile').mockImplementationOnce(async function (
+    this: FileHandle,
+    text,
+  ) {
+    await this.write((text as string).slice(0, 8))
+    throw new Error('no space left on device')
+  })
+  await expect(ledger.record({ podUid: 'uid-1', serial: '0b', notAfter: end })).rejects.toThrow('no space')
+  appendFile.mockRestore()
+  await ledger.record({ podUid: 'uid-1', serial: '0c', notAfter: end })
+  expect(await serials()).toEqual(['0a', '0c'])
+  const { ledger: next, records, serials: after } = await opened(folder.path)
+  await using __ = next
+  expect(await after()).toEqual(['0a', '0c'])
+  expect(records).toEqual([])
 })
