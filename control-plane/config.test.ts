@@ -4,7 +4,7 @@ import { readConfig } from './config.ts'
 
 test('needs a registry and a state directory; the rest has defaults', () => {
   expect(readConfig({ WEFT_REGISTRY: 'mesh.yaml', WEFT_STATE_DIR: '/var/lib/weft' })).toEqual({
-    registry: { kind: 'file', file: 'mesh.yaml', stateDir: '/var/lib/weft' },
+    registry: { kind: 'file', file: 'mesh.yaml', stateDir: '/var/lib/weft', ca: undefined },
     listen: { host: '0.0.0.0', port: 15012 },
     metricsListen: { host: '127.0.0.1', port: 15014 },
     certificateLifetime: 86_400_000,
@@ -16,7 +16,22 @@ test('needs a registry and a state directory; the rest has defaults', () => {
 
 test('in Kubernetes needs no state directory', () => {
   const { registry } = readConfig({ WEFT_REGISTRY: 'kubernetes', WEFT_POD_NAME: 'weft-control-plane-0' })
-  expect(registry).toEqual({ kind: 'kubernetes', podName: 'weft-control-plane-0' })
+  expect(registry).toEqual({ kind: 'kubernetes', podName: 'weft-control-plane-0', caSecret: undefined })
+})
+
+test('takes a certificate authority of somebody’s own', () => {
+  const machine = { WEFT_REGISTRY: 'mesh.yaml', WEFT_STATE_DIR: '/var/lib/weft' }
+  expect(readConfig({ ...machine, WEFT_CA_FILE: '/etc/ca.p12' }).registry).toMatchObject({
+    ca: { file: '/etc/ca.p12', passwordFile: undefined },
+  })
+  const both = { WEFT_CA_FILE: '/etc/ca.p12', WEFT_CA_PASSWORD_FILE: '/etc/ca-password' }
+  expect(readConfig({ ...machine, ...both }).registry).toMatchObject({
+    ca: { file: '/etc/ca.p12', passwordFile: '/etc/ca-password' },
+  })
+  expect(() => readConfig({ ...machine, WEFT_CA_PASSWORD_FILE: '/etc/ca-password' })).toThrow('WEFT_CA_FILE')
+  expect(readConfig({ WEFT_REGISTRY: 'kubernetes', WEFT_CA_SECRET: 'weft-ca' }).registry).toMatchObject({
+    caSecret: 'weft-ca',
+  })
 })
 
 test('names every problem at once', () => {

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { Environment, type HostPort, parseDuration } from '#runtime/env.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
+import type { CaFiles } from './authority/plugged/file-source.ts'
 
 export interface ControlPlaneConfig {
   readonly registry: RegistryConfig
@@ -22,11 +23,15 @@ export type RegistryConfig =
       readonly file: string
       /** Where keys, the trust bundle and tokens are kept. */
       readonly stateDir: string
+      /** A certificate authority of somebody's own, in place of one that is made here. */
+      readonly ca?: CaFiles | undefined
     }
   | {
       readonly kind: 'kubernetes'
       /** The name of the pod that this is, which the Lease shows. */
       readonly podName: string
+      /** The Secret of a certificate authority of somebody's own, in place of one that is made here. */
+      readonly caSecret?: string | undefined
     }
 
 const day = 86_400_000
@@ -62,10 +67,18 @@ function readRegistry(env: Environment): RegistryConfig {
     empty: '',
   })
   if (written === 'kubernetes') {
-    return { kind: 'kubernetes', podName: env.string('WEFT_POD_NAME', { default: hostname() }) }
+    const podName = env.string('WEFT_POD_NAME', { default: hostname() })
+    return { kind: 'kubernetes', podName, caSecret: env.optional('WEFT_CA_SECRET') }
   }
   const stateDir = env.parsed('WEFT_STATE_DIR', String, 'the folder for keys and tokens', { empty: '' })
-  return { kind: 'file', file: written, stateDir }
+  return { kind: 'file', file: written, stateDir, ca: readCa(env) }
+}
+
+function readCa(env: Environment): CaFiles | undefined {
+  const passwordFile = env.optional('WEFT_CA_PASSWORD_FILE')
+  if (passwordFile === undefined && env.optional('WEFT_CA_FILE') === undefined) return undefined
+  const file = env.parsed('WEFT_CA_FILE', String, 'the path of a PEM or PKCS #12 file', { empty: '' })
+  return { file, passwordFile }
 }
 
 function parseLifetime(text: string): number | undefined {

@@ -82,7 +82,7 @@ function openPlatform(
   const common = { checkTokenAddress, log, metrics }
   switch (registry.kind) {
     case 'file':
-      return openFilePlatform({ ...registry, ...common })
+      return openFilePlatform({ ...registry, signal, ...common })
     case 'kubernetes':
       return openKubernetesPlatform({ ...registry, namespace, signal, ...common })
   }
@@ -102,11 +102,12 @@ export async function serve(
 ): Promise<Serving> {
   const { namespace, certificateLifetime: lifetime } = config
   const { trustDomain } = first.mesh
-  const { signers: store, identityRequests: requests, identityStatus: status, serials: ledger } = platform
+  const { signers: store, pluggedCa, identityStatus: status, serials: ledger } = platform
+  const { identityRequests: requests } = platform
   const publishTrust = (bundle: string) => platform.publishTrust(bundle)
   await using stack = new AsyncDisposableStack()
   const authority = stack.adopt(
-    await createAuthority({ store, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
+    await createAuthority({ store, pluggedCa, publishTrust, trustDomain, namespace, lifetime, log, metrics }),
     (opened) => opened.close(),
   )
   const issuer = () => authority.signer

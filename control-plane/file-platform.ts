@@ -2,6 +2,7 @@ import type { Log } from '#runtime/log.ts'
 import type { Registry as Metrics } from '#runtime/metrics.ts'
 import { FileSigners } from './authority/file-signers.ts'
 import { openFileTokens } from './authority/file-tokens/file-tokens.ts'
+import { type CaFiles, fileSource } from './authority/plugged/file-source.ts'
 import { fileStatus } from './authority/revocation/identity-status.ts'
 import { FileLedger } from './authority/serials/file-ledger.ts'
 import { pruneRegularly } from './authority/serials/pruning.ts'
@@ -16,14 +17,18 @@ export interface FilePlatformOptions {
   readonly file: string
   /** Where keys, the trust bundle and tokens are kept. */
   readonly stateDir: string
+  /** A certificate authority of somebody's own. */
+  readonly ca?: CaFiles | undefined
   readonly checkTokenAddress: boolean
   readonly log: Log
   readonly metrics: Metrics
+  /** Ends waiting for a good certificate authority. */
+  readonly signal: AbortSignal
 }
 
 /** One machine: a registry file, and a folder for everything else. Rejects with AuthorityStateError. */
 export async function openFilePlatform(options: FilePlatformOptions): Promise<Platform> {
-  const { file, stateDir, log, metrics, checkTokenAddress: checkPeerAddress } = options
+  const { file, stateDir, ca, log, metrics, signal, checkTokenAddress: checkPeerAddress } = options
   const state = new StateDirectory(stateDir)
   await using stack = new AsyncDisposableStack()
   const tokens = stack.adopt(await openFileTokens({ stateDir, log, checkPeerAddress }), (opened) =>
@@ -37,6 +42,7 @@ export async function openFilePlatform(options: FilePlatformOptions): Promise<Pl
   return {
     registry: createFileRegistry({ file, log, metrics }),
     signers: new FileSigners(state),
+    pluggedCa: ca && fileSource(ca, signal),
     tokens,
     identityRequests,
     identityStatus: fileStatus(state),

@@ -7,6 +7,7 @@ import { ConfigMapLedger } from './authority/kubernetes/config-map-ledger.ts'
 import { Lease } from './authority/kubernetes/lease.ts'
 import { ReviewedTokens } from './authority/kubernetes/reviewed-tokens.ts'
 import { SecretSigners, secretNames } from './authority/kubernetes/secret-signers.ts'
+import { secretSource } from './authority/kubernetes/secret-source.ts'
 import { reviewToken } from './authority/kubernetes/token-review.ts'
 import { configMapStatus } from './authority/revocation/identity-status.ts'
 import { pruneRegularly } from './authority/serials/pruning.ts'
@@ -25,6 +26,8 @@ export interface KubernetesPlatformOptions {
   readonly namespace: string
   /** The replica's name in the Lease. */
   readonly podName: string
+  /** The Secret of a certificate authority of somebody's own. */
+  readonly caSecret?: string | undefined
   readonly checkTokenAddress: boolean
   readonly log: Log
   readonly metrics: Metrics
@@ -45,6 +48,16 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     root: cluster.watch(secret(secretNames.root, namespace)),
     issuer: cluster.watch(secret(secretNames.issuer, namespace)),
   }
+  const { caSecret } = options
+  const pluggedCa =
+    caSecret === undefined
+      ? undefined
+      : secretSource({
+          namespace,
+          name: caSecret,
+          secrets: cluster.watch(secret(caSecret, namespace)),
+          signal,
+        })
   // A pod that is restarted keeps its name, and must not believe that it still holds what it held.
   const identity = `${podName}_${randomUUID().slice(0, 8)}`
   const lease = stack.use(new Lease({ client, namespace, name: 'weft-control-plane', identity, log }))
@@ -64,6 +77,7 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
       yielded: (outcome) => writers.take(outcome),
     }),
     signers: new SecretSigners({ client, namespace, secrets, leading, signal }),
+    pluggedCa,
     tokens: new BoundTokens({ reviewed, pods: cluster.pods, checkPeerAddress }),
     identityRequests,
     identityStatus: configMapStatus(client, namespace),

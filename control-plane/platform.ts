@@ -1,5 +1,6 @@
 import type { IdentityRequests } from '#mesh/identity-requests.ts'
 import type { Changing } from './authority/changing.ts'
+import type { CaSource } from './authority/plugged/source.ts'
 import type { IdentityStatus } from './authority/revocation/identity-status.ts'
 import type { SerialLedger } from './authority/serials/serial-ledger.ts'
 import type { SignerStore } from './authority/signer-store.ts'
@@ -12,6 +13,8 @@ export interface Platform extends AsyncDisposable {
   readonly registry: Registry
   /** Where root and issuer are kept. */
   readonly signers: SignerStore
+  /** Where somebody plugs in an authority of their own; undefined where root and issuer are made here. */
+  readonly pluggedCa?: CaSource | undefined
   readonly tokens: TokenVerifier
   /** What operators ask for: to revoke pods, to rotate the root. */
   readonly identityRequests: Changing<IdentityRequests>

@@ -132,6 +132,20 @@ describe('what is wrong is told, with what to do', () => {
       'serving certificate has expired',
     ],
     [
+      'a plugged-in authority that ends',
+      expiry('plugged_ca', 20 * day),
+      'warning',
+      'certificate authority that is plugged in is good for another 20d',
+      'get secret weft-ca',
+    ],
+    [
+      'a plugged-in authority that ends in days',
+      expiry('plugged_ca', 6 * day),
+      'problem',
+      'certificate authority that is plugged in is good for another 6d',
+      'get secret weft-ca',
+    ],
+    [
       'a restricted namespace',
       namespace({ podSecurity: 'restricted' }),
       'problem',

@@ -14,6 +14,12 @@ export const controlPlaneFlags: readonly EnvironmentFlag[] = [
     'WEFT_CHECK_TOKEN_ADDRESS',
     'refuse a token that comes from another address than its pod’s; true by default',
   ],
+  [
+    '--ca-file <FILE>',
+    'WEFT_CA_FILE',
+    'a certificate authority of yours to sign with, PEM or PKCS #12; watched',
+  ],
+  ['--ca-password-file <FILE>', 'WEFT_CA_PASSWORD_FILE', 'holds the password of --ca-file'],
   ['--log-level <LEVEL>', 'WEFT_LOG_LEVEL', 'debug, info, warn or error; info by default'],
 ]
 

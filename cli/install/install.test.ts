@@ -18,7 +18,7 @@ describe('weft install', () => {
     [
       'switches',
       '--namespace mesh --image-registry registry.example/team --set image.pullSecrets={pull} ' +
-        '--set podMonitor.enabled=true,podMonitor.labels.release=prometheus,admission.reserveUid=false ' +
+        '--set podMonitor.enabled=true,podMonitor.labels.release=prometheus,admission.reserveUid=false,controlPlane.pluggedCa=true ' +
         '--set mesh.networks={10.0.0.0/8,fd00::/8} --set injector.nodeSelector.disk=ssd',
     ],
   ])('prints what testdata/install/%s.yaml has', async (name, args) => {

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { IstioCertificateServiceServer } from '#proto/istio/v1/auth/ca.ts'
 import type { Log } from '#runtime/log.ts'
@@ -7,10 +8,16 @@ import type { Signer } from './certificate.ts'
 import { certificateService, type Revocable } from './certificate-service.ts'
 import { Changeable, type Changing } from './changing.ts'
 import { followIssuer } from './follow-issuer.ts'
+import { endOf } from './issue.ts'
 import { Issuer } from './issuer.ts'
 import { authorityMetrics } from './metrics.ts'
+import { pluggedMetrics } from './plugged/metrics.ts'
+import { pluggedSigners, plugIn } from './plugged/plug-in.ts'
+import { Plugged } from './plugged/plugged.ts'
+import type { CaSource } from './plugged/source.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Renewals } from './renewals.ts'
+import { makeRoot, pluggedRoot } from './root.ts'
 import { Roots } from './rotation/roots.ts'
 import { trustedRoots } from './rotation/state.ts'
 import { SurplusKeys } from './serials/surplus-keys.ts'
@@ -21,6 +28,8 @@ import { PublishedTrust, trustBundle } from './trust.ts'
 export interface AuthorityOptions {
   /** Where root and issuer are kept. */
   readonly store: SignerStore
+  /** Where somebody plugs in the authority to sign with; without it root and issuer are made here. */
+  readonly pluggedCa?: CaSource | undefined
   /** Brings the trust bundle, in PEM, to where clients find it before they know anything else. */
   readonly publishTrust: (bundle: string) => Promise<void>
   readonly trustDomain: string
@@ -58,15 +67,23 @@ export interface Authority {
 
 /** Opens the authority, with keys that are made on first use. Rejects with AuthorityStateError. */
 export async function createAuthority(options: AuthorityOptions): Promise<Authority> {
-  const { store, trustDomain, namespace, lifetime, log, now = Date.now } = options
+  const { store, pluggedCa: source, trustDomain, namespace, lifetime, log, now = Date.now } = options
   const identity = spiffeId(trustDomain, namespace, 'weft-control-plane')
   if (!identity) throw new TypeError(`no identity in trust domain "${trustDomain}", namespace "${namespace}"`)
-  const roots = await Roots.open({ store, trustDomain, log, now })
-  const issuer = await Issuer.open(store, roots.state.current.signing, now())
+  const names = { identity, dnsNames: controlPlaneNames(namespace) }
+  const plugged =
+    source && new Plugged({ source, names, lifetime, log, now, metrics: pluggedMetrics(options.metrics) })
+  await plugged?.looked()
+  const makeFirst = async (key: KeyObject | undefined) =>
+    plugged ? pluggedRoot((await plugged.good()).root) : makeRoot(trustDomain, now(), key)
+  const roots = await Roots.open({ store, trustDomain, log, makeFirst, now })
+  const { signing: first } = roots.state.current
+  const issuer = await Issuer.open(store, first, now(), plugged && pluggedSigners(plugged))
+  // The authority that was plugged in once is no more: the mesh goes back to a root of its own.
+  if (!plugged && first.plugged) roots.offer(makeRoot(trustDomain, now()))
   const serving = new Serving({
     issuer,
-    identity,
-    dnsNames: controlPlaneNames(namespace),
+    ...names,
     lifetime,
     now: now(),
   })
@@ -77,13 +94,18 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
 
   const metrics = authorityMetrics(options.metrics)
   const ends = () => ({
-    issuer: issuer.signer.certificate.validToDate.getTime(),
+    issuer: endOf(issuer.signer),
     serving: serving.certificate.current.notAfter,
   })
   const observe = () => {
     const { signing } = roots.state.current
     metrics.expiry.set({ certificate: 'root' }, signing.certificate.validToDate.getTime() / 1_000)
-    metrics.expiry.set({ certificate: 'issuer' }, ends().issuer / 1_000)
+    // What somebody else made is theirs to renew.
+    const [shown, hidden] = issuer.root.plugged
+      ? (['plugged_ca', 'issuer'] as const)
+      : (['issuer', 'plugged_ca'] as const)
+    metrics.expiry.set({ certificate: shown }, ends().issuer / 1_000)
+    metrics.expiry.remove({ certificate: hidden })
     metrics.expiry.set({ certificate: 'serving' }, ends().serving / 1_000)
   }
   observe()
@@ -100,6 +122,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     const taken = roots.moving || issuer.settled ? Promise.resolve() : issuer.adopt()
     void taken.then(adopted, (error: unknown) => log.error('what is stored could not be followed', { error }))
   })
+  if (plugged) unfollow.push(plugIn(plugged, { roots, issuer, log, adopted }))
   const limits = {
     perPod: new RateLimit({ ...podRate, now }),
     perIdentity: new RateLimit({ ...identityRate, now }),
@@ -123,6 +146,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     serving: serving.certificate,
     renew: async () => void (await renewals.run()),
     close() {
+      plugged?.close()
       for (const end of unfollow) end()
       published.close()
       renewals.close()

@@ -1,40 +1,58 @@
-import { createPublicKey, type X509Certificate } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { keyIdentifier, name, type Signer, signCertificate, subjectOf } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
-import { backdating } from './issue.ts'
-import { createKey, exportKey, parseKey } from './keys.ts'
+import { backdating, endOf } from './issue.ts'
+import { AuthorityStateError, createKey, exportKey, parseAnyKey } from './keys.ts'
+import { pathsFrom } from './plugged/path.ts'
 import type { Renewable } from './renewals.ts'
-import { parseCertificate, type Root } from './root.ts'
+import { parseCertificates, type Root, sameRoot } from './root.ts'
 import type { SignerStore, StoredData } from './signer-store.ts'
+
+/** Authorities that somebody else made, by the root that they are under. */
+export interface PluggedSigners {
+  under(root: Root): Signer | undefined
+  /** Resolves once another one is there. */
+  another(): Promise<unknown>
+}
 
 /** One year in milliseconds. */
 const issuerLifetime = 365 * 24 * 3_600_000
 
-/** The intermediate that signs workloads' certificates, so that the root's key is used once a year. */
+/**
+ * The intermediate that signs workloads' certificates, so that the root's key is used once a year. It is made here, unless
+ * one is plugged in that is under the root: then it is kept here too, and outlives what is put in its place.
+ */
 export class Issuer implements Renewable {
   readonly label = 'issuer'
   readonly #store: SignerStore
+  readonly #plugged: PluggedSigners | undefined
   /** The one that it is to be under. */
   #root: Root
   /** The one that it is under. */
   #under: Root
   #signer: Signer
 
-  private constructor(store: SignerStore, root: Root, signer: Signer) {
+  private constructor(store: SignerStore, root: Root, signer: Signer, plugged: PluggedSigners | undefined) {
     this.#store = store
+    this.#plugged = plugged
     this.#root = root
     this.#under = root
     this.#signer = signer
   }
 
-  /** The stored issuer when it is still good, else a new one. */
-  static async open(store: SignerStore, root: Root, now: number): Promise<Issuer> {
+  /** What is plugged in, else the stored issuer when it is still good, else a new one. */
+  static async open(store: SignerStore, root: Root, now: number, plugged?: PluggedSigners): Promise<Issuer> {
     for (;;) {
+      const given = plugged?.under(root)
+      if (given) return new Issuer(store, root, given, plugged)
       const kept = await store.read('issuer')
       const stored = signerOf(kept.data, root)
-      if (stored && isGood(stored, store, now)) return new Issuer(store, root, stored)
-      const signer = createIssuer(root, now)
-      if (await store.write('issuer', format(signer), kept)) return new Issuer(store, root, signer)
+      if (stored && isGood(stored, root, store, now)) return new Issuer(store, root, stored, plugged)
+      if (plugged && !root.privateKey) await plugged.another()
+      else {
+        const signer = createIssuer(root, now)
+        if (await store.write('issuer', format(signer), kept)) return new Issuer(store, root, signer, plugged)
+      }
     }
   }
 
@@ -54,11 +72,12 @@ export class Issuer implements Renewable {
 
   /**
    * When `renew` is due, in milliseconds since 1970: two thirds through its life, months before its end, and at once
-   * under another root. Never where another process renews it.
+   * under another root. Never where another process renews it, or where it is somebody else's.
    */
   get renewAt(): number {
     if (!this.#store.writing) return Number.POSITIVE_INFINITY
-    return this.settled ? renewalOf(this.#signer) : 0
+    if (!this.settled) return 0
+    return this.#root.privateKey ? renewalOf(this.#signer) : Number.POSITIVE_INFINITY
   }
 
   /** Goes under another root. Until it is renewed there, it signs as before. */
@@ -70,15 +89,27 @@ export class Issuer implements Renewable {
   /** Replaces the issuer; certificates of the former one stay good, their chains carry it. */
   async renew(now: number): Promise<void> {
     const root = this.#root
-    const signer = createIssuer(root, now)
+    const signer = this.#plugged?.under(root) ?? createIssuer(root, now)
     const kept = await this.#store.read('issuer')
     if (await this.#store.write('issuer', format(signer), kept)) this.#take(signer, root)
+  }
+
+  /** Signs with what is plugged in, if it is under the root that it is to be under, and keeps it. */
+  async plugIn(): Promise<void> {
+    const root = this.#root
+    const signer = this.#plugged?.under(root)
+    if (!signer) return
+    this.#take(signer, root)
+    if (!this.#store.writing) return
+    const kept = await this.#store.read('issuer')
+    const data = format(signer)
+    if (JSON.stringify(data) !== JSON.stringify(kept.data)) await this.#store.write('issuer', data, kept)
   }
 
   /** Takes what another process wrote. False when that is no issuer of this root: the one in use stays. */
   async adopt(): Promise<boolean> {
     const root = this.#root
-    const stored = signerOf((await this.#store.read('issuer')).data, root)
+    const stored = this.#plugged?.under(root) ?? signerOf((await this.#store.read('issuer')).data, root)
     if (stored) this.#take(stored, root)
     return stored !== undefined
   }
@@ -96,35 +127,33 @@ export class Issuer implements Renewable {
   }
 }
 
-function sameRoot(a: Root, b: Root): boolean {
-  return a.certificate.raw.equals(b.certificate.raw)
-}
-
 /** Whoever does not write must do with what is there until it ends. */
-function isGood(stored: Signer, store: SignerStore, now: number): boolean {
-  return (store.writing ? renewalOf(stored) : stored.certificate.validToDate.getTime()) > now
+function isGood(stored: Signer, root: Root, store: SignerStore, now: number): boolean {
+  return (store.writing && root.privateKey ? renewalOf(stored) : endOf(stored)) > now
 }
 
 /** Any doubt about the stored issuer is answered by a new one, which costs nothing: peers know only the root. */
 function signerOf(data: StoredData, root: Root): Signer | undefined {
-  const { 'tls.crt': certificatePem, 'tls.key': keyPem } = data
-  const privateKey = keyPem === undefined ? undefined : parseKey(keyPem)
-  const certificate = certificatePem === undefined ? undefined : parseCertificate(certificatePem)
+  const [certificate, ...above] = parseCertificates(data['tls.crt'] ?? '')
+  const privateKey = parseAnyKey(data['tls.key'] ?? '')
   if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
-  if (!isUnder(certificate, root)) return undefined
-  return { certificate, privateKey, issuers: [root.certificate] }
+  const paths = pathsFrom(certificate, [...above, root.certificate])
+  const path = paths.find((each) => sameRoot({ certificate: each.root }, root))
+  return path && { certificate, privateKey, issuers: path.issuers }
 }
 
-function isUnder(certificate: X509Certificate, root: Root): boolean {
-  return certificate.checkIssued(root.certificate) && certificate.verify(root.certificate.publicKey)
-}
-
-function format({ certificate, privateKey }: Signer): StoredData {
-  return { 'tls.crt': certificate.toString(), 'tls.key': exportKey(privateKey) }
+/** With the authorities between it and the root, which is kept elsewhere. */
+function format({ certificate, privateKey, issuers }: Signer): StoredData {
+  const chain = [certificate, ...issuers.slice(0, -1)]
+  return { 'tls.crt': chain.map(String).join(''), 'tls.key': exportKey(privateKey) }
 }
 
 function createIssuer(root: Root, now: number): Signer {
-  if (!root.privateKey) throw new Error('the key of the root that is to sign is not here')
+  if (!root.privateKey) {
+    throw new AuthorityStateError(
+      'no certificate authority is plugged in under the root that is to sign, whose key is not here: plug one in',
+    )
+  }
   const privateKey = createKey()
   const publicKey = createPublicKey(privateKey)
   const id = keyIdentifier(publicKey).toString('hex').slice(0, 8)

@@ -30,12 +30,17 @@ export function exportKey(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string
 }
 
-/** The P-256 private key that a PEM text holds; undefined when it holds none. */
-export function parseKey(pem: string): KeyObject | undefined {
+/** The private key that a PEM text holds, of whatever kind; undefined when it holds none. */
+export function parseAnyKey(pem: string): KeyObject | undefined {
   try {
-    const key = createPrivateKey(pem)
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined
+    return createPrivateKey(pem)
   } catch {
     return undefined
   }
+}
+
+/** The P-256 private key that a PEM text holds; undefined when it holds none. */
+export function parseKey(pem: string): KeyObject | undefined {
+  const key = parseAnyKey(pem)
+  return key?.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined
 }

@@ -28,7 +28,7 @@ export function authorityMetrics(registry: Registry): AuthorityMetrics {
     }),
     expiry: new Gauge({
       name: 'weft_authority_expiry_timestamp_seconds',
-      help: 'When the root, the issuer and the serving certificate end, in seconds since 1970.',
+      help: 'When the root, the issuer or the plugged-in authority, and the serving certificate end, in seconds since 1970.',
       labelNames: ['certificate'],
       registers,
     }),

@@ -8,6 +8,17 @@ import { AuthorityStateError, createKey } from './keys.ts'
 export interface Root {
   readonly certificate: X509Certificate
   readonly privateKey: KeyObject | undefined
+  /** It came with an authority that was plugged in: its key was never here, and its owner replaces it. */
+  readonly plugged?: boolean
+}
+
+/** The root of an authority that is plugged in. */
+export function pluggedRoot(certificate: X509Certificate): Root {
+  return { certificate, privateKey: undefined, plugged: true }
+}
+
+export function sameRoot(a: Pick<Root, 'certificate'>, b: Pick<Root, 'certificate'>): boolean {
+  return a.certificate.raw.equals(b.certificate.raw)
 }
 
 /** Ten years in milliseconds. */
@@ -32,8 +43,12 @@ export function makeRoot(trustDomain: string, now: number, privateKey: KeyObject
   return { certificate, privateKey, issuers: [] }
 }
 
-/** Four fifths through its life a root is replaced unasked: for the default one that is two years before its end. */
-export function nearsEnd({ certificate }: Root, now: number): boolean {
+/**
+ * Four fifths through its life a root is replaced unasked, two years before its end by default; but for one that came with
+ * an authority of somebody else, who is told.
+ */
+export function nearsEnd({ certificate, plugged }: Root, now: number): boolean {
+  if (plugged) return false
   const start = certificate.validFromDate.getTime()
   return now >= start + (certificate.validToDate.getTime() - start) * 0.8
 }
@@ -83,4 +98,15 @@ export function parseCertificate(pem: string): X509Certificate | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Every certificate of a PEM text up to the first that cannot be read. */
+export function parseCertificates(pem: string): readonly X509Certificate[] {
+  const found: X509Certificate[] = []
+  for (const [block] of pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)) {
+    const certificate = parseCertificate(block)
+    if (!certificate) break
+    found.push(certificate)
+  }
+  return found
 }

@@ -30,6 +30,7 @@ mesh:
 controlPlane:
   replicas: 5
   certificateLifetime: 90m
+  pluggedCa: true
   checkTokenAddress: false
   logLevel: debug
   resources: { limits: { cpu: 2, memory: 3Gi }, claims: [{ name: x }] }
@@ -58,7 +59,10 @@ const cases: readonly (readonly [name: string, Case])[] = [
   ['escapes', { sets: ['controlPlane.nodeSelector.example\\.com/a=x\\,y', 'podMonitor.labels.a\\.b=c=d'] }],
   ['a text that looks like a number', { sets: ['controlPlane.nodeSelector.a=0755'] }],
   ['a value taken away where that is allowed', { sets: ['controlPlane.resources.limits=null'] }],
-  ['switches', { sets: ['podMonitor.enabled=true', 'admission.reserveUid=false'] }],
+  [
+    'switches',
+    { sets: ['podMonitor.enabled=true', 'admission.reserveUid=false', 'controlPlane.pluggedCa=true'] },
+  ],
 ]
 
 describe('weft install prints what helm template does', () => {

@@ -9,7 +9,7 @@ import { connectFrom } from './socket.ts'
 import type { Standing } from './within.ts'
 
 /** Not root, and not the sidecars' user either, who must not be able to read its keys. */
-const uid = 65_532
+export const controlPlaneUid = 65_532
 
 export interface ControlPlaneOptions {
   readonly launcher: Launcher
@@ -31,11 +31,11 @@ export class ControlPlane implements AsyncDisposable {
 
   constructor(options: ControlPlaneOptions) {
     this.#options = options
-    this.#standing = { namespace: options.namespace, uid }
+    this.#standing = { namespace: options.namespace, uid: controlPlaneUid }
     this.stateDirectory = join(options.directory, 'control-plane')
     this.trustBundle = join(this.stateDirectory, 'trust-bundle.pem')
     mkdirSync(this.stateDirectory, { mode: 0o755 })
-    chownSync(this.stateDirectory, uid, uid)
+    chownSync(this.stateDirectory, controlPlaneUid, controlPlaneUid)
   }
 
   get process(): RunningProcess {

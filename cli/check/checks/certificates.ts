@@ -3,9 +3,13 @@ import type { Facts } from '../facts.ts'
 import { type Finding, ok, unseen } from '../finding.ts'
 
 const check = 'certificates'
+/** As the control plane's metric calls it. */
+const pluggedCa = 'plugged_ca'
 const day = 86_400_000
 /** The control plane renews each long before these; less means that it does not. */
 const limits: Readonly<Record<string, number>> = { root: 180 * day, issuer: 30 * day, serving: 3_600_000 }
+/** What somebody plugged in: nobody but them renews it. */
+const plugged = { warning: 30 * day, problem: 7 * day }
 
 /** How long the certificates of the mesh still live. */
 export function checkCertificates({ expiry, trustBundle, server, namespace }: Facts): Finding[] {
@@ -25,7 +29,10 @@ export function checkCertificates({ expiry, trustBundle, server, namespace }: Fa
         },
       ]
     }
-    return trustBundle.value.map(({ subject, notAfter }) => judged('root', `root ${subject}`, notAfter))
+    return trustBundle.value.map(({ subject, notAfter }) => {
+      const name = `root ${subject}`
+      return isPlugged() ? judgedPlugged(name, notAfter) : judged('root', name, notAfter)
+    })
   }
 
   function own(): Finding[] {
@@ -33,13 +40,16 @@ export function checkCertificates({ expiry, trustBundle, server, namespace }: Fa
     if (expiry.kind === 'absent') return []
     return [...expiry.value]
       .filter(([name]) => name !== 'root')
-      .map(([name, notAfter]) => judged(name, `${name} certificate`, notAfter))
+      .map(([name, notAfter]) =>
+        name === pluggedCa
+          ? judgedPlugged('certificate authority that is plugged in', notAfter)
+          : judged(name, `${name} certificate`, notAfter),
+      )
   }
 
   function judged(kind: string, name: string, notAfter: number): Finding {
     const left = notAfter - now
-    const message =
-      left > 0 ? `the ${name} is good for another ${formatDuration(left / 1_000)}` : `the ${name} has expired`
+    const message = described(name, left)
     if (left > (limits[kind] ?? day)) return ok(check, message)
     return {
       check,
@@ -49,4 +59,27 @@ export function checkCertificates({ expiry, trustBundle, server, namespace }: Fa
       commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=200`],
     }
   }
+
+  function isPlugged(): boolean {
+    return expiry.kind === 'seen' && expiry.value.has(pluggedCa)
+  }
+
+  function judgedPlugged(name: string, notAfter: number): Finding {
+    const left = notAfter - now
+    const message = described(name, left)
+    if (left > plugged.warning) return ok(check, message)
+    return {
+      check,
+      level: left > plugged.problem ? 'warning' : 'problem',
+      message,
+      remedy: 'put a new one into the Secret weft-ca; docs/plugged-ca.md says what belongs there',
+      commands: [`kubectl -n ${namespace} get secret weft-ca`],
+    }
+  }
+}
+
+function described(name: string, left: number): string {
+  return left > 0
+    ? `the ${name} is good for another ${formatDuration(left / 1_000)}`
+    : `the ${name} has expired`
 }

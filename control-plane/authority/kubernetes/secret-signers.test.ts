@@ -61,6 +61,7 @@ class Secrets {
       uid: 'u',
       resourceVersion,
       data: stringData,
+      encoded: {},
     }
     this.#stored.set(metadata.name, secret)
     // Watches hear of it later than the writer.

@@ -9,8 +9,8 @@ import { PluggedCaRefused } from './refusal.ts'
 /** A certificate authority that somebody else made, and whose root's key stays with them. */
 export interface PluggedCa {
   readonly signer: Signer
-  /** Every root that it is under, that of `signer.issuers` first: what the mesh trusts, and no more. */
-  readonly roots: readonly X509Certificate[]
+  /** What the mesh trusts, and no more: the last of `signer.issuers`, or the authority itself. */
+  readonly root: X509Certificate
   /** What somebody should know of, though it can be used. */
   readonly warnings: readonly string[]
 }
@@ -28,30 +28,28 @@ export async function readPluggedCa(material: CaMaterial, expected: Expectations
   // A renewed certificate may stand beside the one before, of the same key.
   const candidates = own
     .toSorted((a, b) => b.validToDate.getTime() - a.validToDate.getTime())
-    .map((certificate) => ({ certificate, paths: pathsFrom(certificate, certificates) }))
-    .filter(({ paths }) => paths.length > 0)
-  const judged = candidates.map(({ certificate, paths }) => {
-    return { certificate, paths, problems: problemsOf(certificate, paths[0]!.issuers, expected.now) }
+    .flatMap((certificate) => {
+      const [path] = pathsFrom(certificate, certificates)
+      return path ? [{ certificate, path }] : []
+    })
+  const judged = candidates.map(({ certificate, path }) => {
+    return { certificate, path, problems: problemsOf(certificate, path.issuers, expected.now) }
   })
   const chosen = judged.find(({ problems }) => problems.length === 0) ?? judged[0]
   if (!chosen) throw new PluggedCaRefused(noRoot(own[0]!, certificates))
   if (chosen.problems.length > 0) throw new PluggedCaRefused(chosen.problems.join('; '))
-  const { certificate, paths } = chosen
-  const signer = { certificate, privateKey, issuers: paths[0]!.issuers }
+  const { certificate, path } = chosen
+  const signer = { certificate, privateKey, issuers: path.issuers }
   return {
     signer,
-    roots: rootsOf(paths),
-    warnings: [...endsSoon(signer, expected), ...isRoot(signer), ...unused(own, paths, certificates)],
+    root: path.root,
+    warnings: [...endsSoon(signer, expected), ...isRoot(signer), ...unused(own, path, certificates)],
   }
 }
 
 function noRoot(certificate: X509Certificate, given: readonly X509Certificate[]): string {
   const missing = quoted(topFrom(certificate, given).issuer)
   return `there is no root above ${nameOf(certificate)}: add the certificate of ${missing}, and those above it`
-}
-
-function rootsOf(paths: readonly Path[]): readonly X509Certificate[] {
-  return [...new Map(paths.map(({ root }) => [root.fingerprint256, root])).values()]
 }
 
 function endsSoon(signer: Signer, { now, lifetime }: Expectations): readonly string[] {
@@ -69,13 +67,11 @@ function isRoot({ certificate, issuers }: Signer): readonly string[] {
 
 function unused(
   own: readonly X509Certificate[],
-  paths: readonly Path[],
+  { issuers }: Path,
   certificates: readonly X509Certificate[],
 ): readonly string[] {
-  const used = new Set(
-    [...own, ...paths.flatMap(({ issuers }) => issuers)].map((each) => each.fingerprint256),
-  )
+  const used = new Set([...own, ...issuers].map((each) => each.fingerprint256))
   return certificates
     .filter(({ fingerprint256 }) => !used.has(fingerprint256))
-    .map((certificate) => `${nameOf(certificate)} is not above the authority, and is not used`)
+    .map((certificate) => `${nameOf(certificate)} is not on its way to the root, and is not used`)
 }

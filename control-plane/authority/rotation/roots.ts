@@ -1,7 +1,8 @@
+import type { KeyObject } from 'node:crypto'
 import type { Log } from '#runtime/log.ts'
 import { Changeable, type Changing } from '../changing.ts'
 import { AuthorityStateError } from '../keys.ts'
-import { fingerprint, makeRoot, type Root } from '../root.ts'
+import { fingerprint, type Root, sameRoot } from '../root.ts'
 import type { SignerStore, Stored } from '../signer-store.ts'
 import { type RotationState, trustedRoots } from './state.ts'
 import { formatState, keyOf, parseState } from './stored-state.ts'
@@ -10,6 +11,8 @@ export interface RootsOptions {
   readonly store: SignerStore
   readonly trustDomain: string
   readonly log: Log
+  /** Answers the first root, when there is none; its key stays with somebody else if an authority is plugged in. */
+  readonly makeFirst: (key: KeyObject | undefined) => Root | Promise<Root>
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
@@ -32,7 +35,7 @@ export class Roots {
    * domain: a root is never replaced behind its owner's back.
    */
   static async open(options: RootsOptions): Promise<Roots> {
-    const { store, trustDomain, now } = options
+    const { store, trustDomain, makeFirst, now } = options
     for (;;) {
       const stored = await store.read('root')
       const places = store.places('root')
@@ -47,7 +50,7 @@ export class Roots {
         return new Roots(options, stored, state)
       }
       const key = keyOf(stored.data['tls.key'], places.privateKey)
-      const signing = makeRoot(trustDomain, now(), key)
+      const signing = await makeFirst(key)
       const state = { phase: 'stable', signing, since: now(), handled: undefined } as const
       const written = await store.write('root', formatState(state), stored)
       if (written) return new Roots(options, written, state)
@@ -63,9 +66,20 @@ export class Roots {
     return this.#options.store.writing
   }
 
-  /** A root that somebody put in the place of the signing one: it becomes the next. */
+  /** A root that somebody put in the place of the signing one, or plugged in: it becomes the next. */
   get offered(): Root | undefined {
     return this.#offered
+  }
+
+  /** Offers a root to follow the one that signs; does nothing unless the mesh stands still, under another one. */
+  offer(root: Root): void {
+    const { phase, signing } = this.#state.current
+    if (phase !== 'stable' || sameRoot(signing, root)) return
+    if (this.#offered && sameRoot(this.#offered, root)) return
+    this.#offered = root
+    this.#options.log.warn('another root than the one that signs: it becomes the next one', {
+      root: fingerprint(root),
+    })
   }
 
   /** Makes a step, in one write. False when another process was first, whose step is taken once it is known. */

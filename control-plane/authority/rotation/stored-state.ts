@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto'
 import { AuthorityStateError, exportKey, parseKey } from '../keys.ts'
-import { checkRoot, fingerprint, type Root, type RootPlaces } from '../root.ts'
+import { checkRoot, fingerprint, parseCertificate, pluggedRoot, type Root, type RootPlaces } from '../root.ts'
 import type { StoredData } from '../signer-store.ts'
-import { oldRoot, type Passage, type Phase, phases, type RotationState } from './state.ts'
+import { oldRoot, type Passage, type Phase, phases, type RotationState, trustedRoots } from './state.ts'
 
 /** The other root of a rotation: a key only where it is still to sign. */
 const nextKeys = { certificate: 'next.crt', privateKey: 'next.key' } as const
@@ -13,9 +13,11 @@ const record = 'rotation'
 export function formatState(state: RotationState<Root>): StoredData {
   const { phase, since, handled, signing } = state
   const old = oldRoot(state)
+  const plugged = trustedRoots(state).filter((root) => root.plugged)
   return {
     'tls.crt': signing.certificate.toString(),
-    ...(signing.privateKey && { 'tls.key': exportKey(signing.privateKey) }),
+    // A Secret of this type has a key, be it an empty one.
+    'tls.key': signing.privateKey ? exportKey(signing.privateKey) : '',
     ...(state.phase === 'spreading' && {
       [nextKeys.certificate]: state.next.certificate.toString(),
       ...(state.next.privateKey && { [nextKeys.privateKey]: exportKey(state.next.privateKey) }),
@@ -27,6 +29,8 @@ export function formatState(state: RotationState<Root>): StoredData {
       ...(handled !== undefined && { handled }),
       // Tells a root that somebody put there by hand from the one that the rest is about.
       root: fingerprint(signing),
+      // Those whose keys are not missing, but elsewhere.
+      ...(plugged.length > 0 && { plugged: plugged.map(fingerprint) }),
     }),
   }
 }
@@ -42,7 +46,10 @@ export interface ParsedState {
  * do not fit each other or the trust domain.
  */
 export function parseState(data: StoredData, trustDomain: string, places: RootPlaces): ParsedState {
+  const written = parseRecord(data[record])
   const part = (certificate: string, privateKey?: string): Root => {
+    const plugged = parsePlugged(data[certificate], written)
+    if (plugged) return plugged
     const at = { certificate: placeOf(places, certificate), privateKey: placeOf(places, privateKey ?? '') }
     const key = privateKey === undefined ? undefined : keyOf(data[privateKey], at.privateKey)
     const root = checkRoot(data[certificate], key, trustDomain, at)
@@ -50,7 +57,6 @@ export function parseState(data: StoredData, trustDomain: string, places: RootPl
     throw new AuthorityStateError(`${at.privateKey} is missing: put the key of ${at.certificate} back`)
   }
   const signing = part('tls.crt', 'tls.key')
-  const written = parseRecord(data[record])
   if (written?.root !== fingerprint(signing)) {
     const since = signing.certificate.validFromDate.getTime()
     return { state: { phase: 'stable', signing, since, handled: written?.handled }, foreign: true }
@@ -78,7 +84,7 @@ function placeOf({ certificate, privateKey }: RootPlaces, part: string): string 
 
 /** The key in PEM; undefined where there is none. Throws AuthorityStateError when it is something else. */
 export function keyOf(pem: string | undefined, place: string): KeyObject | undefined {
-  if (pem === undefined) return undefined
+  if (pem === undefined || pem === '') return undefined
   const key = parseKey(pem)
   if (key) return key
   throw new AuthorityStateError(
@@ -86,9 +92,17 @@ export function keyOf(pem: string | undefined, place: string): KeyObject | undef
   )
 }
 
+/** A root that came with an authority that was plugged in; undefined for any other. */
+function parsePlugged(pem: string | undefined, written: Record | undefined): Root | undefined {
+  const certificate = pem === undefined ? undefined : parseCertificate(pem)
+  if (!certificate || !written?.plugged.includes(fingerprint({ certificate }))) return undefined
+  return pluggedRoot(certificate)
+}
+
 interface Record extends Passage {
   readonly phase: Phase
   readonly root: string
+  readonly plugged: readonly string[]
 }
 
 function parseRecord(text: string | undefined): Record | undefined {
@@ -97,9 +111,15 @@ function parseRecord(text: string | undefined): Record | undefined {
     const value = JSON.parse(text) as { readonly [field: string]: unknown }
     const phase = phases.find((known) => known === value['phase'])
     const since = Date.parse(String(value['since']))
-    const { root, handled } = value
+    const { root, handled, plugged } = value
     if (!phase || Number.isNaN(since) || typeof root !== 'string') return undefined
-    return { phase, since, root, handled: typeof handled === 'string' ? handled : undefined }
+    return {
+      phase,
+      since,
+      root,
+      handled: typeof handled === 'string' ? handled : undefined,
+      plugged: Array.isArray(plugged) ? plugged.map(String) : [],
+    }
   } catch {
     return undefined
   }

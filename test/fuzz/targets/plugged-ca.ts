@@ -11,9 +11,9 @@ const now = Date.UTC(2026, 11, 1)
 /** Whatever is plugged in as a certificate authority: it is used whole, or refused by a sentence. */
 async function run(input: Buffer): Promise<string> {
   try {
-    const { signer, roots } = await readPluggedCa({ content: input, password }, { now, lifetime: 86_400_000 })
+    const { signer, root } = await readPluggedCa({ content: input, password }, { now, lifetime: 86_400_000 })
     check(signer.certificate.checkPrivateKey(signer.privateKey), 'certificate and key belong together')
-    check(roots.length > 0, 'there is a root')
+    check((signer.issuers.at(-1) ?? signer.certificate) === root, 'the root is above it')
     return `read with ${signer.issuers.length} above it`
   } catch (error) {
     if (!(error instanceof PluggedCaRefused)) throw error
