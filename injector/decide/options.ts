@@ -1,6 +1,6 @@
 import { formatCidr, parseCidr } from '#mesh/address.ts'
 import { annotations } from '#mesh/annotations.ts'
-import { ports } from '#mesh/ports.ts'
+import { parseExcludedPort } from '#mesh/exclusions.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
 import { parseQuantity } from './quantity.ts'
 
@@ -91,12 +91,8 @@ function list(parse: (text: string) => string | undefined) {
   }
 }
 
-/** Redirection itself needs these. */
-const needed: readonly number[] = [ports.outbound, ports.inbound, ports.canary]
-
 function parsePort(text: string): string | undefined {
-  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0
-  return port >= 1 && port <= 65_535 && !needed.includes(port) ? text : undefined
+  return parseExcludedPort(text) === undefined ? undefined : text
 }
 
 function parseRange(text: string): string | undefined {

@@ -1,3 +1,4 @@
+import { exclusionVariables } from '#mesh/exclusions.ts'
 import { initName } from '#mesh/injected.ts'
 import type { Options } from '../decide/options.ts'
 import type { Settings } from '../settings.ts'
@@ -27,9 +28,9 @@ export function initContainer(options: Options, { images, imagePullPolicy }: Set
 
 function variables({ excludeInboundPorts, excludeOutboundPorts, excludeOutboundCidrs }: Options) {
   const given = [
-    ['WEFT_EXCLUDE_INBOUND_PORTS', excludeInboundPorts],
-    ['WEFT_EXCLUDE_OUTBOUND_PORTS', excludeOutboundPorts],
-    ['WEFT_EXCLUDE_OUTBOUND_CIDRS', excludeOutboundCidrs],
+    [exclusionVariables.inboundPorts, excludeInboundPorts],
+    [exclusionVariables.outboundPorts, excludeOutboundPorts],
+    [exclusionVariables.outboundRanges, excludeOutboundCidrs],
     // The legacy backend wants a file to lock, and the root file system is read-only.
     ['XTABLES_LOCKFILE', '/dev/shm/xtables.lock'],
   ] as const

@@ -1,3 +1,4 @@
+import type { Exclusions } from '#mesh/exclusions.ts'
 import {
   type Backend,
   covers,
@@ -6,7 +7,7 @@ import {
   readRules,
   writeRules,
 } from './backend.ts'
-import { type Exclusions, type Family, redirectionRules, removalRules } from './rules.ts'
+import { type Family, redirectionRules, removalRules } from './rules.ts'
 
 export interface Applied {
   readonly backend: Backend['kind']

@@ -1,10 +1,10 @@
 import { networkInterfaces } from 'node:os'
 import { parseCidr } from '#mesh/address.ts'
-import { ports } from '#mesh/ports.ts'
+import { type Exclusions, exclusionVariables, parseExcludedPort } from '#mesh/exclusions.ts'
 import { Environment, EnvironmentError } from '#runtime/env.ts'
 import { applyRedirection, removeRedirection } from './apply.ts'
 import { RedirectionError } from './backend.ts'
-import { type Exclusions, type Family, redirectionRules } from './rules.ts'
+import { type Family, redirectionRules } from './rules.ts'
 
 const help = `Usage: weft redirect [--print | --cleanup]
 
@@ -66,10 +66,10 @@ function readExclusions(variables: NodeJS.ProcessEnv): Exclusions {
   const env = new Environment(variables)
   const port = 'ports from 1 to 65535 other than 15001, 15006 and 15099, which redirection itself needs'
   const exclusions: Exclusions = {
-    inboundPorts: env.list('WEFT_EXCLUDE_INBOUND_PORTS', parsePort, port, { default: [] }),
-    outboundPorts: env.list('WEFT_EXCLUDE_OUTBOUND_PORTS', parsePort, port, { default: [] }),
+    inboundPorts: env.list(exclusionVariables.inboundPorts, parseExcludedPort, port, { default: [] }),
+    outboundPorts: env.list(exclusionVariables.outboundPorts, parseExcludedPort, port, { default: [] }),
     outboundRanges: env.list(
-      'WEFT_EXCLUDE_OUTBOUND_CIDRS',
+      exclusionVariables.outboundRanges,
       parseCidr,
       'ranges such as 192.0.2.0/24 or fd12::/48, without host bits',
       { default: [] },
@@ -77,13 +77,6 @@ function readExclusions(variables: NodeJS.ProcessEnv): Exclusions {
   }
   env.done()
   return exclusions
-}
-
-const needed: readonly number[] = [ports.outbound, ports.inbound, ports.canary]
-
-function parsePort(text: string): number | undefined {
-  const port = /^[1-9]\d{0,4}$/.test(text) ? Number(text) : 0
-  return port >= 1 && port <= 65_535 && !needed.includes(port) ? port : undefined
 }
 
 /** A link-local address counts: the neighbours reach the application by it as well. */

@@ -1,7 +1,8 @@
 import { array, assert, integer, property } from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseCidr } from '#mesh/address.ts'
-import { type Exclusions, redirectionRules, removalRules } from './rules.ts'
+import type { Exclusions } from '#mesh/exclusions.ts'
+import { redirectionRules, removalRules } from './rules.ts'
 
 const nothing: Exclusions = { inboundPorts: [], outboundPorts: [], outboundRanges: [] }
 const ranges = ['192.0.2.0/24', 'fd12::/48', '198.51.100.7'].map((text) => parseCidr(text)!)

@@ -1,17 +1,8 @@
-import { type Cidr, formatCidr } from '#mesh/address.ts'
+import { formatCidr } from '#mesh/address.ts'
+import type { Exclusions } from '#mesh/exclusions.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 
 export type Family = 'ipv4' | 'ipv6'
-
-/** What redirection leaves alone, beyond what it must never touch. */
-export interface Exclusions {
-  /** Ports of this pod whose connections go straight to the application. */
-  readonly inboundPorts: readonly number[]
-  /** Ports of others that this pod's applications reach without the sidecar. */
-  readonly outboundPorts: readonly number[]
-  /** Addresses of others, of either family, that this pod's applications reach without the sidecar. */
-  readonly outboundRanges: readonly Cidr[]
-}
 
 export const chains = { inbound: 'WEFT_INBOUND', outbound: 'WEFT_OUTPUT' } as const
 
