@@ -1,5 +1,6 @@
 import { compilePolicies } from '#mesh/policy/compile.ts'
 import { createSnapshot, type Snapshot } from '#mesh/snapshot.ts'
+import type { RegistryState } from './model/registry-state.ts'
 import { populationOf } from './model/workloads.ts'
 import { parseRegistry } from './watch/file/parse.ts'
 import { formatProblem } from './watch/file/problems.ts'
@@ -18,15 +19,17 @@ export function registrySnapshot(text: string, file: string): RegistrySnapshot {
   if ('problems' in parsed) {
     return { problems: parsed.problems.map((problem) => formatProblem(file, problem)) }
   }
-  const { state } = parsed
-  const policies = compilePolicies(state.policies)
+  return { snapshot: stateSnapshot(parsed.state) }
+}
+
+/** The mesh of any registry as a sidecar sees it that has been sent all of it. */
+export function stateSnapshot(state: RegistryState, rootNamespace?: string): Snapshot {
+  const policies = compilePolicies(state.policies, rootNamespace)
   const { workloads, services } = populationOf(state, (workload) => policies.policiesFor(workload))
-  return {
-    snapshot: createSnapshot({
-      settings: { ...state.mesh.settings, sidecarScope: 'mesh' },
-      workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
-      services: new Map(services.map((service) => [service.key, service])),
-      authorizations: policies.authorizations,
-    }),
-  }
+  return createSnapshot({
+    settings: { ...state.mesh.settings, sidecarScope: 'mesh' },
+    workloads: new Map(workloads.map((workload) => [workload.uid, workload])),
+    services: new Map(services.map((service) => [service.key, service])),
+    authorizations: policies.authorizations,
+  })
 }

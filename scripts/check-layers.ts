@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'sidecar/redirection/main.ts',
     'control-plane/main.ts',
     'control-plane/snapshot.ts',
+    'control-plane/cluster-snapshot.ts',
     'injector/offline/inject-file.ts',
     'test/harness',
     'scripts/prerequisites.ts',

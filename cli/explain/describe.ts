@@ -41,7 +41,7 @@ function headline({ source, destination: { asked }, verdict, outcomes }: Answer)
 }
 
 function describeSource({ workload, meshed, addresses }: Source): string {
-  if (!workload) return `${addresses[0]}, which the registry does not know, so without an identity`
+  if (!workload) return `${addresses[0]}, which no workload has, so without an identity`
   if (!meshed) return `${addresses.join(', ')}, not meshed, so without an identity`
   return formatSpiffeId(workload.identity)
 }

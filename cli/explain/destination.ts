@@ -4,7 +4,9 @@ import { quote } from '#mesh/policy/schema/written.ts'
 import type { Snapshot } from '#mesh/snapshot.ts'
 import type { Service, Workload } from '#mesh/workload.ts'
 import type { Problem } from './explain.ts'
+import { describeNamed, type NamedWorkloads, single, workloadsNamed } from './named-workloads.ts'
 import { nameOf } from './names.ts'
+import { readNames } from './read-names.ts'
 import type { Source } from './source.ts'
 import { splitPort, unbracketed } from './split-port.ts'
 
@@ -19,8 +21,13 @@ export interface Destination {
   readonly notes: readonly string[]
 }
 
-/** Finds what `name:port` or `address:port` names, from where the source is. */
-export function findDestination(snapshot: Snapshot, asked: string, source: Source): Destination | Problem {
+/** Finds what `name:port` or `address:port` names, from where the source is; then in `namespace` before others. */
+export function findDestination(
+  snapshot: Snapshot,
+  asked: string,
+  source: Source,
+  namespace?: string,
+): Destination | Problem {
   const address = parseSocketAddress(asked)
   if (address) {
     const { ip, port } = address
@@ -30,10 +37,11 @@ export function findDestination(snapshot: Snapshot, asked: string, source: Sourc
   const split = splitPort(asked)
   if ('problem' in split) return split
   const { name, port } = split
-  const candidates = [...named(snapshot, name)].sort((a, b) => rank(a, source) - rank(b, source))
+  const near = [source.workload?.namespace, namespace]
+  const candidates = named(snapshot, name).sort((a, b) => rank(a, near) - rank(b, near))
   const [meant, ...others] = candidates
   if (meant === undefined) return { problem: unknown(snapshot, name, port) }
-  const alike = candidates.filter((candidate) => rank(candidate, source) === rank(meant, source))
+  const alike = candidates.filter((candidate) => rank(candidate, near) === rank(meant, near))
   if (alike.length > 1) {
     const names = alike.map((candidate) => `${nameOf(candidate.named)}:${port}`)
     return { problem: `${quote(name)} is the name of several ${meant.kind}s: write ${names.join(' or ')}` }
@@ -49,22 +57,29 @@ export function findDestination(snapshot: Snapshot, asked: string, source: Sourc
 
 type Candidate =
   | { readonly kind: 'service'; readonly named: Service }
-  | { readonly kind: 'workload'; readonly named: Workload }
+  | { readonly kind: 'workload'; readonly named: NamedWorkloads }
 
-/** Everything of that name, `namespace/name` or hostname. */
+/** Everything of that name, with a namespace or a kind in front or not, or of that hostname. */
 function named(snapshot: Snapshot, text: string): Candidate[] {
-  const services = [...snapshot.services.values()]
-  const workloads = [...snapshot.workloads.values()]
   const name = text.replace(/\.$/, '')
-  const isNamed = (it: Service | Workload) => name === it.name || name === nameOf(it)
+  const services = [...snapshot.services.values()].filter(
+    (service) => hostnames(service).includes(name) || isServiceNamed(service, name),
+  )
+  const hosts = [...snapshot.workloads.values()].filter((workload) =>
+    podHostnames(snapshot, workload).includes(name),
+  )
+  const workloads = [...workloadsNamed(snapshot, name), ...hosts.map(single)]
   return [
-    ...services
-      .filter((service) => isNamed(service) || hostnames(service).includes(name))
-      .map((service) => ({ kind: 'service' as const, named: service })),
-    ...workloads
-      .filter((workload) => isNamed(workload) || podHostnames(snapshot, workload).includes(name))
-      .map((workload) => ({ kind: 'workload' as const, named: workload })),
+    ...services.map((service) => ({ kind: 'service' as const, named: service })),
+    ...workloads.map((each) => ({ kind: 'workload' as const, named: each })),
   ]
+}
+
+function isServiceNamed(service: Service, text: string): boolean {
+  return readNames(text).some(({ kind, namespace, name }) => {
+    if (kind !== undefined && kind !== 'service') return false
+    return name === service.name && (namespace === undefined || namespace === service.namespace)
+  })
 }
 
 /** What a resolver makes of a service's name inside the cluster. */
@@ -81,12 +96,14 @@ function podHostnames(snapshot: Snapshot, { name, services }: Workload): string[
 }
 
 /** The lowest is meant: a name is looked up in the source's own namespace first, and services are what DNS knows. */
-function rank({ kind, named: { namespace } }: Candidate, { workload }: Source): number {
-  return (namespace === workload?.namespace ? 0 : 2) + (kind === 'service' ? 0 : 1)
+function rank({ kind, named: it }: Candidate, near: readonly (string | undefined)[]): number {
+  const place = near.indexOf(it.namespace)
+  const distance = place === -1 ? near.length : place
+  return distance * 3 + (kind === 'service' ? 0 : it.owner === undefined ? 1 : 2)
 }
 
 function ipsOf(snapshot: Snapshot, meant: Candidate): readonly IpAddress[] {
-  if (meant.kind === 'workload') return meant.named.addresses
+  if (meant.kind === 'workload') return meant.named.workloads.flatMap((workload) => workload.addresses)
   const { key, addresses, publishNotReady } = meant.named
   if (addresses.length > 0) return addresses.map(({ ip }) => ip)
   return snapshot
@@ -97,12 +114,17 @@ function ipsOf(snapshot: Snapshot, meant: Candidate): readonly IpAddress[] {
 
 function alsoNamed(name: string, meant: Candidate, others: readonly Candidate[]): string[] {
   if (others.length === 0) return []
-  const written = others.map(({ kind, named: other }) => {
-    const address = kind === 'workload' ? ` (${other.addresses.join(', ')})` : ''
-    return `${kind} ${nameOf(other)}${address}`
+  const written = others.map((other) => {
+    const [only, more] = other.kind === 'workload' ? other.named.workloads : []
+    const address = only && more === undefined ? ` (${only.addresses.join(', ')})` : ''
+    return `${describeCandidate(other)}${address}`
   })
-  const about = `${meant.kind} ${nameOf(meant.named)}`
-  return [`${quote(name)} also names ${written.join(', ')}: this answer is about ${about}`]
+  return [`${quote(name)} also names ${written.join(', ')}: this answer is about ${describeCandidate(meant)}`]
+}
+
+function describeCandidate({ kind, named: it }: Candidate): string {
+  if (kind === 'service') return `service ${nameOf(it)}`
+  return it.owner === undefined ? `workload ${nameOf(it)}` : describeNamed(it)
 }
 
 function unknown(snapshot: Snapshot, name: string, port: number): string {
@@ -117,7 +139,7 @@ function unknown(snapshot: Snapshot, name: string, port: number): string {
   ])
   const instead =
     nearest === undefined
-      ? 'write a name of the registry, or an IP address'
+      ? 'write the name of a service or a workload, or an IP address'
       : `did you mean ${nearest}:${port}?`
   return `no service or workload is named ${quote(name)}: ${instead}`
 }

@@ -24,7 +24,7 @@ describe('a registry file that cannot be used', () => {
 
   it('is missing', async () => {
     const file = path('none.yaml')
-    const message = `weft explain: ${file} is missing: write where the registry file is with --registry FILE`
+    const message = `weft explain: ${file} is missing: write where the registry file is with --registry FILE, or a cluster with --context NAME`
     await expect(explain(file)).rejects.toMatchObject({ message, status: 2 })
   })
 

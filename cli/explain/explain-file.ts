@@ -12,12 +12,13 @@ export interface FileQuestion {
   readonly file: string
   readonly source: string
   readonly destination: string
+  readonly namespace?: string | undefined
   readonly output: Output
 }
 
 /** Answers the exit status: 0 when the connection is allowed, 1 when not. Throws a Failure for a bad question or file. */
-export async function explainFile({ file, source, destination, output }: FileQuestion): Promise<number> {
-  const explained = explain(await readSnapshot(file), { source, destination })
+export async function explainFile({ file, output, ...question }: FileQuestion): Promise<number> {
+  const explained = explain(await readSnapshot(file), question)
   if ('problem' in explained) throw failure([explained.problem])
   print(
     output,
@@ -52,7 +53,7 @@ function unreadable({ code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return 'is missing: write where the registry file is with --registry FILE'
+      return 'is missing: write where the registry file is with --registry FILE, or a cluster with --context NAME'
     case 'EISDIR':
       return 'is a directory: write a file in it with --registry FILE'
     case 'EACCES':

@@ -18,6 +18,7 @@ export interface SidecarQuestion {
   readonly netns: string | undefined
   readonly source: string
   readonly destination: string
+  readonly namespace?: string | undefined
   readonly output: Output
 }
 

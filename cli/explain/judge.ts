@@ -1,21 +1,28 @@
 import type { EndpointAddress, IpAddress, SocketAddress } from '#mesh/address.ts'
 import type { ConnectionFacts, Decision } from '#mesh/policy/decision.ts'
 import { evaluate, type WorkloadPolicies, workloadPolicies } from '#mesh/policy/evaluate.ts'
-import { describeDenial, explainDecision } from '#mesh/policy/explain.ts'
+import { describeDenial, explainDecision, joinTheMesh } from '#mesh/policy/explain.ts'
 import { formatPolicy } from '#mesh/policy/format.ts'
 import { forbiddenAuthorityPorts, ports } from '#mesh/ports.ts'
 import type { Endpoint } from '#mesh/route.ts'
 import type { Snapshot } from '#mesh/snapshot.ts'
 import type { Workload } from '#mesh/workload.ts'
+import { type Bypass, type ExclusionsOf, inboundBypass } from './bypass.ts'
 import { nameOf } from './names.ts'
 import type { Outcome } from './outcome.ts'
 import type { Source } from './source.ts'
+
+/** What the ends of a connection go by. */
+export interface Known {
+  readonly snapshot: Snapshot
+  readonly exclusionsOf: ExclusionsOf
+}
 
 /** What the two ends make of a connection to an endpoint. */
 export function judgeEndpoint(
   { address, workload, transport }: Endpoint,
   source: Source,
-  snapshot: Snapshot,
+  { snapshot, exclusionsOf }: Known,
 ): Outcome {
   if (transport === 'own') {
     return { ...through('within_pod', address, workload), because: 'a pod reaches itself past all policy' }
@@ -35,7 +42,22 @@ export function judgeEndpoint(
       because: `the sidecar itself serves port ${address.port}, to plaintext without policy`,
     }
   }
+  const bypass = source.meshed ? undefined : inboundBypass(workload, address.port, exclusionsOf)
+  if (bypass) {
+    const because = `${bypass.because}: plaintext goes straight to the application, past all policy`
+    return { ...through('plaintext', address, workload), because, changes: [bypass.change] }
+  }
   return judgeMeshed(address, workload, source, snapshot)
+}
+
+/** The outcome of a connection that passes the source's own sidecar by, and is judged like one from outside. */
+export function passedBy(outcome: Outcome, { because, change }: Bypass): Outcome {
+  if (outcome.transport === 'within_pod') return outcome
+  return {
+    ...outcome,
+    because: `${because}, so that it connects in plaintext and without an identity: ${outcome.because}`,
+    changes: [change, ...outcome.changes.filter((each) => each !== joinTheMesh)],
+  }
 }
 
 /** A connection that leaves the mesh. */
@@ -43,7 +65,7 @@ export function judgePassthrough(address: EndpointAddress, source: Source): Outc
   return {
     ...through('plaintext', address, undefined),
     because: 'the address is outside of the mesh, and egress is passthrough',
-    changes: source.meshed ? ['write egress: registry-only in the section mesh'] : [],
+    changes: source.meshed ? ['write egress: registry-only into the settings of the mesh'] : [],
   }
 }
 
@@ -61,11 +83,17 @@ function judgeMeshed(
   source: Source,
   snapshot: Snapshot,
 ): Outcome {
+  const facts = factsOf(address, source)
+  const claimed = source.meshed ? undefined : snapshot.workloadAt(facts.sourceIp)
+  if (claimed?.tunnel === 'hbone' && snapshot.settings.rejectPlaintextFromMesh) {
+    return {
+      ...through('plaintext', address, workload),
+      allowed: false,
+      because: `the address is ${nameOf(claimed)}’s, which is meshed, and rejectPlaintextFromMesh is set`,
+    }
+  }
   const policies = policiesOf(workload, snapshot)
-  const { allowed, decision, by, suggestions, wouldDeny } = explainDecision(
-    factsOf(address, source),
-    policies,
-  )
+  const { allowed, decision, by, suggestions, wouldDeny } = explainDecision(facts, policies)
   return {
     ...through(source.meshed ? 'mutual_tls' : 'plaintext', address, workload),
     allowed,
@@ -89,7 +117,7 @@ function judgeUnmeshed(
   if (workload.hostNetwork) return { ...outcome, because }
   const then = evaluate(factsOf(address, source), policiesOf(workload, snapshot))
   if (then.kind === 'permit') return { ...outcome, because }
-  const change = `mesh ${nameOf(workload)} (meshed: true): then ${describeDenial(then.reason)}`
+  const change = `mesh ${nameOf(workload)}: then ${describeDenial(then.reason)}`
   return { ...outcome, because, changes: [change] }
 }
 

@@ -29,7 +29,7 @@ describe('a source', () => {
       'backend',
       '"backend" is a service, and connections come from workloads: write shop/backend-1 or shop/backend-2 or shop/backend-3',
     ],
-    ['nobody', '"nobody" is a service, and connections come from workloads: it has none'],
+    ['nobody', '"nobody" is a service, and connections come from workloads: it has none that is ready'],
     ['10.77.100.1', '10.77.100.1 is the virtual address of service shop/backend: write one of its workloads'],
     ['shop/fronted-1', 'no workload is named "shop/fronted-1": did you mean shop/frontend-1?'],
     [
@@ -107,7 +107,7 @@ describe('a destination', () => {
     ['bakend:80', 'no service or workload is named "bakend": did you mean backend:80?'],
     [
       'example.org:443',
-      'no service or workload is named "example.org": write a name of the registry, or an IP address',
+      'no service or workload is named "example.org": write the name of a service or a workload, or an IP address',
     ],
   ])('%s is refused', (asked, problem) => {
     expect(findDestination(shop, asked, from('frontend-1'))).toEqual({ problem })

@@ -46,18 +46,18 @@ function changesFor(reason: RouteRefusal, snapshot: Snapshot): string[] {
     case 'no_such_port':
       return portChanges(reason, snapshot)
     case 'unknown_in_mesh':
-      return [`add the workload or service that has ${reason.ip} to the registry`]
+      return [`write an address that a workload or a service has: nobody has ${reason.ip}`]
     case 'egress_denied':
-      return ['write egress: passthrough in the section mesh']
+      return ['write egress: passthrough into the settings of the mesh']
   }
 }
 
 function endpointChanges(service: string, snapshot: Snapshot): string[] {
   const waiting = snapshot.endpointsOf(service).slice(0, 4)
   if (waiting.length > 0) {
-    return waiting.map((workload) => `make ${nameOf(workload)} ready (ready: true)`)
+    return waiting.map((workload) => `make ${nameOf(workload)} ready`)
   }
-  return ['give workloads of its namespace the labels that its selector asks for']
+  return ['have a workload of its namespace with the labels that its selector asks for, and ready']
 }
 
 function portChanges(

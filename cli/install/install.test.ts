@@ -42,7 +42,7 @@ describe('weft install', () => {
 
   it('grants no wildcard, and names whatever it can be named', () => {
     const roles = objects().filter(({ kind }) => kind === 'ClusterRole' || kind === 'Role')
-    expect(roles).toHaveLength(5)
+    expect(roles).toHaveLength(6)
     for (const { rules = [] } of roles) {
       for (const { apiGroups, resources, verbs, resourceNames } of rules) {
         expect([...apiGroups, ...resources, ...verbs]).not.toContain('*')

@@ -15,6 +15,8 @@ export interface ConnectOptions {
 export interface Connection {
   readonly context: string
   readonly server: string
+  /** The one that the context is about; undefined when it names none. */
+  readonly namespace: string | undefined
   /** An object, or whatever JSON or text is there. */
   get<T>(path: string): Promise<Seen<T>>
   /** Every object of a collection, page by page. */
@@ -49,6 +51,7 @@ export async function connect({ command, context }: ConnectOptions): Promise<Con
   return {
     context: config.getCurrentContext(),
     server: cluster.server,
+    namespace: config.getContextObject(config.getCurrentContext())?.namespace || undefined,
     send,
     get,
     list: (path) => list(path, get),

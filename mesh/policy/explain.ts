@@ -65,8 +65,11 @@ function advice(decision: Decision, { peer }: ConnectionFacts): string[] {
       'look whether the control plane is up and has sent the policy: weft proxy config shows what arrived',
     ]
   }
-  return peer === undefined ? ['bring the source into the mesh, so that it connects with an identity'] : []
+  return peer === undefined ? [joinTheMesh] : []
 }
+
+/** What whoever proves no identity can do about it. */
+export const joinTheMesh = 'bring the source into the mesh, so that it connects with an identity'
 
 function verdict(decision: Decision, destination: string): string {
   if (decision.kind === 'denial') {

@@ -10,9 +10,12 @@ export interface Listed<T> {
 /** Objects a page: the API server and this process hold one page at a time, not the cluster. */
 const pageSize = 500
 
+/** Whoever can ask an API server for a page. */
+export type Pages = Pick<ApiClient, 'request'>
+
 /** Lists a kind whole, page by page, trimmed as it comes. Rejects like `ApiClient.request`. */
 export async function list<T extends Kept>(
-  client: ApiClient,
+  client: Pages,
   kind: Kind<T>,
   signal: AbortSignal,
 ): Promise<Listed<T>> {

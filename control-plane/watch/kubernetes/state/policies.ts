@@ -49,9 +49,12 @@ export function holding(judgement: Judgement): PolicyDocument | undefined {
 
 /** What becomes of a refused policy until it is mended, as a part of a sentence. */
 export function meanwhile({ lastGood, standIn }: Judgement & { kind: 'refused' }): string {
-  if (lastGood) return 'the version before stays in force'
+  if (lastGood) return versionBefore
   return standIn ? 'what it selects is closed until it is mended' : 'it is not in force'
 }
+
+/** How a status ends that leaves a version in force which no object holds any more. */
+export const versionBefore = 'the version before stays in force'
 
 function judge(object: PolicyObject, before: Judgement | undefined): Judgement {
   const parsed = parsePolicy(documentOf(object))

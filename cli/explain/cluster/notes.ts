@@ -1,0 +1,111 @@
+import { peerAuthenticationOf } from '#mesh/policy/strict.ts'
+import type { Workload } from '#mesh/workload.ts'
+import type { ClusterPod, ClusterPolicy, ClusterSnapshot } from '../../../control-plane/cluster-snapshot.ts'
+import type { Answer } from '../explain.ts'
+import { nameOf } from '../names.ts'
+
+/** What the objects of a cluster say about an answer beside what sidecars decide by. */
+export function notesOn(
+  answer: Answer,
+  { pods, policies, waiting }: Omit<ClusterSnapshot, 'snapshot'>,
+): string[] {
+  const { source, outcomes } = answer
+  const workloads = [source.workload, ...outcomes.map(({ workload }) => workload)]
+  const involved = new Set(workloads.flatMap((workload) => (workload ? [nameOf(workload)] : [])))
+  return [
+    ...pods.filter((pod) => involved.has(nameOf(pod))).flatMap(podNotes),
+    ...waitingNotes(answer, waiting),
+    ...policies.flatMap((policy) => policyNotes(policy, answer)),
+  ]
+}
+
+/** The answer with what mends it, where a refused policy keeps somebody out. */
+export function mendable(answer: Answer, policies: readonly ClusterPolicy[]): Answer {
+  const refused = policies.filter(({ standing }) => standing.kind === 'refused')
+  const outcomes = answer.outcomes.map((outcome) => {
+    const { workload, allowed, changes } = outcome
+    if (allowed || !workload) return outcome
+    const names = refused.filter((policy) => holdsOn(policy, workload)).map(fullName)
+    // What else it says is about what stands in for it.
+    const others = changes.filter((change) => !names.some((name) => change.includes(name)))
+    return { ...outcome, changes: [...names.map((name) => `mend ${name}`), ...others] }
+  })
+  return { ...answer, outcomes }
+}
+
+function waitingNotes({ service, outcomes }: Answer, waiting: ClusterSnapshot['waiting']): string[] {
+  const names = (service && waiting.get(nameOf(service))) ?? []
+  const nowhere = outcomes.every(({ workload }) => workload === undefined)
+  if (!service || !nowhere || names.length === 0) return []
+  const more = names.length > 4 ? ` and ${names.length - 4} more` : ''
+  return [`endpoints of ${nameOf(service)} are not ready yet: ${names.slice(0, 4).join(', ')}${more}`]
+}
+
+/** A policy of which no object says what holds in its place, and which may have a say here; undefined without one. */
+export function undecidable(
+  answer: Answer,
+  policies: readonly ClusterPolicy[],
+): { readonly name: string; readonly why: string } | undefined {
+  for (const policy of policies) {
+    const { standing } = policy
+    if (standing.kind !== 'unknown') continue
+    if (enforcing(answer).some((workload) => reaches(policy, workload))) {
+      return { name: fullName(policy), why: standing.why }
+    }
+  }
+  return undefined
+}
+
+function podNotes(pod: ClusterPod): string[] {
+  const name = nameOf(pod)
+  if (pod.leftOut) {
+    return [
+      `${name} runs outside the mesh although its namespace is labelled: restart its workload; weft check says more`,
+    ]
+  }
+  if (pod.ready) return []
+  return [
+    pod.meshed
+      ? `${name} is not ready: if that is its sidecar, it takes no connection yet`
+      : `${name} is not ready`,
+  ]
+}
+
+function policyNotes(policy: ClusterPolicy, answer: Answer): string[] {
+  const { standing } = policy
+  const name = fullName(policy)
+  switch (standing.kind) {
+    case 'in-force':
+    case 'unknown':
+      return []
+    case 'pending':
+      return enforcing(answer).some((workload) => reaches(policy, workload))
+        ? [`the control plane has not said yet that ${name} is in force as it is written now`]
+        : []
+    case 'refused':
+      return enforcing(answer).some((workload) => holdsOn(policy, workload))
+        ? [`${name}: ${standing.why}`]
+        : []
+  }
+}
+
+/** The workloads whose sidecars have a say. */
+function enforcing({ outcomes }: Answer): Workload[] {
+  return outcomes.flatMap(({ workload }) => (workload?.tunnel === 'hbone' ? [workload] : []))
+}
+
+/** Whether some version of the policy could hold on the workload. */
+function reaches({ everywhere, namespace }: ClusterPolicy, workload: Workload): boolean {
+  return everywhere || namespace === workload.namespace
+}
+
+function holdsOn({ kind, ...policy }: ClusterPolicy, { authorizationPolicies }: Workload): boolean {
+  const name = nameOf(policy)
+  return authorizationPolicies.some((key) => {
+    return (kind === 'PeerAuthentication' ? peerAuthenticationOf(key) : key) === name
+  })
+}
+
+function fullName({ kind, ...policy }: ClusterPolicy): string {
+  return `${kind} ${nameOf(policy)}`
+}

@@ -1,0 +1,97 @@
+import type { Snapshot } from '#mesh/snapshot.ts'
+import type { RegistryState } from './model/registry-state.ts'
+import { stateSnapshot } from './snapshot.ts'
+import type { PolicyKind } from './watch/kubernetes/objects/policy.ts'
+import type { PodOnce } from './watch/kubernetes/once/pod-once.ts'
+import { type ClusterObjects, readCluster, type Unreadable } from './watch/kubernetes/once/read-cluster.ts'
+import type { Ask } from './watch/kubernetes/once/read-kind.ts'
+import { type Standing, standingOf } from './watch/kubernetes/once/standing.ts'
+import { clusterNetworks } from './watch/kubernetes/state/networks.ts'
+import { inForce, PolicyKeeper } from './watch/kubernetes/state/policies.ts'
+import { clusterState } from './watch/kubernetes/state/registry-state.ts'
+import { parseSettings } from './watch/kubernetes/state/settings.ts'
+
+export interface ClusterSnapshotOptions {
+  readonly ask: Ask
+  /** The control plane's own, where its settings are and policies hold on the whole mesh. */
+  readonly namespace: string
+  /** Told of each object as it comes. */
+  readonly seen?: () => void
+}
+
+export type ClusterReading =
+  | ({ readonly kind: 'read' } & ClusterSnapshot)
+  | Unreadable
+  /** Settings that the control plane refuses; which ones it goes on with no object says. */
+  | { readonly kind: 'bad-settings'; readonly problems: readonly string[] }
+
+/** A cluster's mesh as a sidecar sees it that has been sent all of it, and what sidecars are not sent. */
+export interface ClusterSnapshot {
+  readonly snapshot: Snapshot
+  readonly pods: readonly ClusterPod[]
+  readonly policies: readonly ClusterPolicy[]
+  /** The pods that are endpoints of a service once they are ready, by the service's `namespace/name`. */
+  readonly waiting: ReadonlyMap<string, readonly string[]>
+}
+
+export interface ClusterPod extends Pick<PodOnce, 'namespace' | 'name' | 'meshed' | 'ready' | 'exclusions'> {
+  /** Runs outside the mesh although its namespace is labelled and it does not refuse to be meshed. */
+  readonly leftOut: boolean
+}
+
+export interface ClusterPolicy {
+  readonly kind: PolicyKind
+  readonly namespace: string
+  readonly name: string
+  /** Whether it may hold in other namespaces too. */
+  readonly everywhere: boolean
+  readonly standing: Standing
+}
+
+/** Reads once what the control plane watches, and makes of it what the control plane does. Rejects with ApiError. */
+export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<ClusterReading> {
+  const { ask, namespace, seen = () => {} } = options
+  const objects = await readCluster(namespace, { ask, seen })
+  if (objects.kind !== 'read') return objects
+
+  const networks = clusterNetworks(objects.nodes, objects.serviceCidrs)
+  const parsed = parseSettings(objects.settings?.data['settings.yaml'], networks)
+  if ('problems' in parsed) return { kind: 'bad-settings', problems: parsed.problems }
+  const judgements = new PolicyKeeper().take(objects.policies)
+  const { settings } = parsed
+  const { state } = clusterState({ ...objects, settings, policies: inForce(judgements) })
+  return {
+    kind: 'read',
+    snapshot: stateSnapshot(state, namespace),
+    pods: podsOf(objects),
+    waiting: waitingIn(state),
+    policies: [...judgements].map(([object, judgement]) => ({
+      kind: object.kind,
+      namespace: object.namespace,
+      name: object.name,
+      everywhere: object.namespace === namespace,
+      standing: standingOf(object, judgement),
+    })),
+  }
+}
+
+function podsOf({ pods, namespaces }: ClusterObjects): ClusterPod[] {
+  const injected = new Set(namespaces.filter((each) => each.injected).map(({ name }) => name))
+  return pods.map((pod) => ({
+    ...pod,
+    leftOut: !pod.meshed && !pod.hostNetwork && !pod.optedOut && injected.has(pod.namespace),
+  }))
+}
+
+function waitingIn({ services, workloads }: RegistryState): ReadonlyMap<string, readonly string[]> {
+  const nameAt = new Map(
+    workloads.flatMap(({ addresses, namespace, name }) =>
+      addresses.map((ip) => [ip, `${namespace}/${name}`] as const),
+    ),
+  )
+  const waiting = services.map(({ namespace, name, endpoints = [] }) => {
+    const notReady = endpoints.filter(({ ready }) => !ready)
+    return [`${namespace}/${name}`, notReady.flatMap(({ address }) => nameAt.get(address) ?? [])] as const
+  })
+  return new Map(waiting)
+}

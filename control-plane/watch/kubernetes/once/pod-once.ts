@@ -1,0 +1,54 @@
+import { parseCidr } from '#mesh/address.ts'
+import { injectKey } from '#mesh/annotations.ts'
+import { type Exclusions, exclusionVariables, parseExcludedPort } from '#mesh/exclusions.ts'
+import { initName } from '#mesh/injected.ts'
+import type { Kind, RawObject } from '../list-watch/kind.ts'
+import { type Pod, pods, trimPod } from '../objects/pod.ts'
+
+/** A pod with what no other pod's sidecar is told of it. */
+export interface PodOnce extends Pod {
+  /** What its immutable spec has redirection leave alone, whatever its annotations say by now. */
+  readonly exclusions: Exclusions
+  /** Whether it says that it is not to be meshed. */
+  readonly optedOut: boolean
+}
+
+export const podsOnce: Kind<PodOnce> = {
+  ...pods,
+  trim(object) {
+    const pod = trimPod(object)
+    return pod && { ...pod, exclusions: exclusionsOf(object), optedOut: isOptedOut(object) }
+  },
+}
+
+interface RawPod extends RawObject {
+  readonly metadata: RawObject['metadata'] & {
+    readonly labels?: Readonly<Record<string, string>>
+    readonly annotations?: Readonly<Record<string, string>>
+  }
+  readonly spec?: { readonly initContainers?: readonly RawContainer[] }
+}
+
+interface RawContainer {
+  readonly name: string
+  readonly env?: readonly { readonly name: string; readonly value?: string }[]
+}
+
+function exclusionsOf(object: RawObject): Exclusions {
+  const { spec = {} } = object as RawPod
+  const init = spec.initContainers?.find(({ name }) => name === initName)
+  const items = <T>(variable: string, parse: (text: string) => T | undefined): T[] => {
+    const text = init?.env?.find(({ name }) => name === variable)?.value ?? ''
+    return text.split(',').flatMap((item) => parse(item.trim()) ?? [])
+  }
+  return {
+    inboundPorts: items(exclusionVariables.inboundPorts, parseExcludedPort),
+    outboundPorts: items(exclusionVariables.outboundPorts, parseExcludedPort),
+    outboundRanges: items(exclusionVariables.outboundRanges, parseCidr),
+  }
+}
+
+function isOptedOut({ metadata }: RawObject): boolean {
+  const { labels, annotations } = metadata as RawPod['metadata']
+  return (labels?.[injectKey] ?? annotations?.[injectKey]) === 'false'
+}
