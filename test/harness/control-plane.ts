@@ -18,6 +18,8 @@ export interface ControlPlaneOptions {
   /** Where its state directory is made. */
   readonly directory: string
   readonly env: Readonly<Record<string, string>>
+  /** What it is started as after `node`; its source by default. */
+  readonly program?: string | undefined
 }
 
 /** The mesh's control plane: one process that can be ended and started again on the same state. */
@@ -46,11 +48,11 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Resolves once it answers on its port. */
   async start(): Promise<void> {
-    const { launcher, registry, env } = this.#options
+    const { launcher, registry, env, program = '/checkout/control-plane/main.ts' } = this.#options
     const process = await launcher.start({
       name: 'control plane',
       standing: this.#standing,
-      command: ['node', '/checkout/control-plane/main.ts'],
+      command: ['node', program],
       env: { WEFT_REGISTRY: registry, WEFT_STATE_DIR: this.stateDirectory, ...env },
     })
     this.processes.push(process)

@@ -31,6 +31,8 @@ export interface MeshOptions {
   readonly mesh?: MeshEntry
   /** Environment of the control plane, e.g. `{ WEFT_CERTIFICATE_LIFETIME: '1m' }`; `false` starts none. */
   readonly controlPlane?: Readonly<Record<string, string>> | false
+  /** What the control plane is started as after `node`; its source by default. */
+  readonly controlPlaneProgram?: string
   /** What a sidecar is started as after `node`; by default its source. The image's bundle is `dist/sidecar.mjs`. */
   readonly sidecarProgram?: readonly string[]
   /** Environment of every sidecar. */
@@ -124,6 +126,7 @@ export class Mesh implements AsyncDisposable {
       registry: this.registry.path,
       directory: ground.directory,
       env: options.controlPlane || {},
+      program: options.controlPlaneProgram,
     })
   }
 
