@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { addEpilogue } from '../epilogue.ts'
 import { type Output, outputOption } from '../output.ts'
 import { contextOption } from './check.ts'
+import { podOption } from './proxy.ts'
 
 const defaultFile = 'mesh.yaml'
 
@@ -12,8 +13,8 @@ export function addExplain(program: Command): void {
     .description(
       'Tells whether SRC may connect to DST on PORT: the route, whether it is mutual TLS, the policy and rule that ' +
         'decide, and what would change the answer. It decides with the functions that the sidecars enforce with, on ' +
-        'what a registry file or a Kubernetes cluster says, or, with --admin or --netns, on what a running sidecar holds ' +
-        'right now. Without a word it takes the file mesh.yaml, and where there is none the kubeconfig’s cluster.',
+        'what a registry file or a Kubernetes cluster says, or, with --admin, --netns or --pod, on what a running sidecar ' +
+        'holds right now. Without a word it takes the file mesh.yaml, and where there is none the kubeconfig’s cluster.',
     )
     .argument('<SRC>', 'a workload’s name, namespace/name, deploy/name or IP address')
     .argument('<DST:PORT>', 'a service or a workload: name, namespace/name, svc/name, hostname or IP address')
@@ -36,24 +37,26 @@ export function addExplain(program: Command): void {
     )
     .option('--admin <URL>', 'ask a running sidecar at its admin endpoint, e.g. http://127.0.0.1:15000')
     .option('--netns <NAME>', 'ask the sidecar in this network namespace, as ip netns list names it')
+    .addOption(podOption())
+    .option('--verify', 'on a cluster, ask the sidecars of the endpoints too, and answer as they decide')
     .addOption(outputOption())
     .action(async (source: string, destination: string, options: Options) => {
-      const { admin, netns, namespace, output } = options
+      const { admin, netns, pod, context, namespace, verify = false, output } = options
       const question = { source, destination, namespace, output }
-      if (admin !== undefined || netns !== undefined) {
+      if (admin !== undefined || netns !== undefined || pod !== undefined) {
         const { explainSidecar } = await import('../explain/explain-sidecar.ts')
         const url = admin ?? 'http://127.0.0.1:15000'
-        process.exitCode = await explainSidecar({ ...question, admin: url, netns })
+        process.exitCode = await explainSidecar({ ...question, admin: url, netns, pod, context })
         return
       }
       const { chooseTruth } = await import('../explain/choose-truth.ts')
       const registryFrom = command.getOptionValueSource('registry')
       const truth = chooseTruth({ ...options, registryFrom, defaultFile })
       if (truth.kind === 'cluster') {
-        const { context, meshNamespace } = options
+        const { meshNamespace } = options
         const { unasked } = truth
         const { explainCluster } = await import('../explain/explain-cluster.ts')
-        process.exitCode = await explainCluster({ ...question, context, meshNamespace, unasked })
+        process.exitCode = await explainCluster({ ...question, context, meshNamespace, unasked, verify })
         return
       }
       const { explainFile } = await import('../explain/explain-file.ts')
@@ -73,6 +76,7 @@ policies of its own pod: ask the one where the connection arrives.`,
       ['weft explain 192.0.2.7 [fd00::21]:8080', 'from outside, to an IPv6 address'],
       ['weft explain frontend-1 backend:80 -o json', 'for a program'],
       ['weft explain deploy/frontend backend:80 -n shop', 'in the cluster that kubectl talks to'],
+      ['weft explain deploy/frontend backend:80 --verify', 'there, as the sidecars decide right now'],
       ['weft explain frontend-1 backend:80 --netns backend-1', 'as its sidecar decides right now'],
     ],
     statuses: {
@@ -91,5 +95,7 @@ interface Options {
   readonly meshNamespace: string
   readonly admin?: string
   readonly netns?: string
+  readonly pod?: string
+  readonly verify?: boolean
   readonly output: Output
 }

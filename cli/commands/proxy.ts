@@ -4,14 +4,15 @@ import { addEpilogue, type Epilogue } from '../epilogue.ts'
 import { outputOption } from '../output.ts'
 import type { Question } from '../proxy/question.ts'
 import { type Section, sections } from '../proxy/sections.ts'
+import { contextOption } from './check.ts'
 
 export function addProxy(program: Command): void {
   const proxy = program
     .command('proxy')
     .summary('look into a running sidecar')
     .description(
-      'Asks a running sidecar what it knows and does. Its admin endpoint listens on the pod’s loopback only: run this ' +
-        'in the pod, or name the pod’s network namespace.',
+      'Asks a running sidecar what it knows and does. Its admin endpoint listens on the pod’s loopback only: name a pod ' +
+        'of a cluster, or a network namespace of this machine, or run this in the pod.',
     )
     .helpCommand(false)
   addConfig(proxy)
@@ -21,6 +22,7 @@ export function addProxy(program: Command): void {
   addEpilogue(proxy, {
     examples: [
       ['weft proxy config', 'what it knows, in short'],
+      ['weft proxy config --pod shop/cart-1', 'the same of a pod of the cluster that kubectl talks to'],
       ['weft proxy connections --netns my-pod', 'who is connected in another network namespace'],
     ],
   })
@@ -74,7 +76,7 @@ function addCertificate(proxy: Command): void {
   addEpilogue(command, {
     examples: [
       ['weft proxy certificate', 'whose it is and how long it is good for'],
-      ['weft proxy certificate --renew', 'a new one at once'],
+      ['weft proxy certificate --pod cart-1 -n shop --renew', 'a new one at once, in a pod of a cluster'],
       ['weft proxy certificate -o json | jq -r .chain', 'the chain in PEM'],
     ],
     statuses,
@@ -112,5 +114,15 @@ function asking(command: Command): Command {
   return command
     .addOption(new Option('--admin <URL>', 'the sidecar’s admin endpoint').default('http://127.0.0.1:15000'))
     .option('--netns <NAME>', 'look from inside this network namespace, as ip netns list names it')
+    .addOption(podOption())
+    .addOption(contextOption())
+    .option('-n, --namespace <NAMESPACE>', 'of a pod whose name says none; the context’s by default')
     .addOption(outputOption())
+}
+
+export function podOption(): Option {
+  return new Option(
+    '--pod <NAMESPACE/NAME>',
+    'the sidecar of this pod of a cluster, as kubectl port-forward gets there',
+  ).conflicts(['admin', 'netns'])
 }

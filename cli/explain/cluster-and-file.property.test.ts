@@ -102,7 +102,7 @@ it('a cluster is answered for as a file that says the same', async () => {
         }
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 25 },
   )
 })
 

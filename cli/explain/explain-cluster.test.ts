@@ -41,7 +41,11 @@ async function answer(question: string, lists: ClusterLists = shop, more: Record
   vi.stubEnv('KUBECONFIG', api.kubeconfig)
   const connection = await connect({ command: 'weft explain', context: 'fake' })
   const [source = '', destination = ''] = question.split(' ')
-  return await answerFrom(connection, 'weft-system', { source, destination })
+  return await answerFrom(
+    connection,
+    { meshNamespace: 'weft-system', verified: false },
+    { source, destination },
+  )
 }
 
 async function told(...asked: Parameters<typeof answer>): Promise<string> {
@@ -259,7 +263,7 @@ describe('what the objects say beside', () => {
     ['it is refused, and no status says what holds in its place', refused('…', 1)],
   ])('gives no answer where %s, and nobody but a sidecar knows it', async (why, lists) => {
     await expect(answer('frontend-1 10.77.0.21:8080', lists)).rejects.toThrow(
-      `this cannot be answered: of AuthorizationPolicy shop/backend ${why}`,
+      `this cannot be answered without --verify: of AuthorizationPolicy shop/backend ${why}`,
     )
     // It has no say elsewhere.
     expect((await answer('frontend-1 catalog.office:80', lists)).verdict).toBe('yes')

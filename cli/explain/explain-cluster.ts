@@ -11,6 +11,8 @@ export interface ClusterQuestion {
   readonly meshNamespace: string
   /** Whether nobody said that it should be the cluster. */
   readonly unasked: boolean
+  /** Whether the endpoints' sidecars are asked as well. */
+  readonly verify: boolean
   /** Where names are looked up that say none; the context's when undefined. */
   readonly namespace?: string | undefined
   readonly source: string
@@ -26,6 +28,7 @@ export async function explainCluster({
   context,
   meshNamespace,
   unasked,
+  verify: verified,
   output,
   ...asked
 }: ClusterQuestion): Promise<number> {
@@ -35,7 +38,7 @@ export async function explainCluster({
       `weft explain: there is no registry file here: asking the cluster of context ${connection.context}\n`,
     )
   }
-  const answer = await answerFrom(connection, meshNamespace, asked)
+  const answer = await answerFrom(connection, { meshNamespace, verified }, asked)
   print(
     output,
     () => answerDocument(answer),

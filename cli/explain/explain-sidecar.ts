@@ -4,21 +4,16 @@ import type { Workload } from '#mesh/workload.ts'
 import { Failure } from '../failure.ts'
 import { type Output, print } from '../output.ts'
 import { ask } from '../proxy/ask.ts'
-import { insideNetns } from '../proxy/netns.ts'
+import { atSidecar } from '../proxy/at-sidecar.ts'
+import type { Door } from '../proxy/door.ts'
+import type { Whereabouts } from '../proxy/question.ts'
 import { describeAnswer } from './describe.ts'
 import { answerDocument } from './document.ts'
-import { type Answer, explain } from './explain.ts'
+import { type Answer, explain, type Question } from './explain.ts'
 import { nameOf } from './names.ts'
 import { picture, type SidecarPicture } from './picture.ts'
 
-export interface SidecarQuestion {
-  /** URL of the sidecar's admin endpoint. */
-  readonly admin: string
-  /** The network namespace to ask from; this process's own when undefined. */
-  readonly netns: string | undefined
-  readonly source: string
-  readonly destination: string
-  readonly namespace?: string | undefined
+export interface SidecarQuestion extends Question, Whereabouts {
   readonly output: Output
 }
 
@@ -26,14 +21,11 @@ export interface SidecarQuestion {
  * Answers, on what a running sidecar holds right now, the exit status: 0 when the connection is allowed, 1 when not.
  * Throws a Failure for a bad question, or one that this sidecar does not know the answer to.
  */
-export async function explainSidecar({
-  admin,
-  netns,
-  output,
-  ...question
-}: SidecarQuestion): Promise<number> {
-  const answering = async (): Promise<number> => {
-    const seen = await look(admin)
+export async function explainSidecar({ output, ...asked }: SidecarQuestion): Promise<number> {
+  const { source, destination, namespace, admin } = asked
+  const question = { source, destination, namespace }
+  const answering = async (door: Door): Promise<number> => {
+    const seen = await look(door)
     const explained = explain(seen.mesh, question)
     if ('problem' in explained) throw failure(explained.problem)
     const unknown = policiesUnknown(explained, seen)
@@ -47,12 +39,13 @@ export async function explainSidecar({
     return answer.verdict === 'yes' ? 0 : 1
   }
   // Without --netns it must still be a sidecar that is asked.
-  return await insideNetns(netns, answering, ['--admin', admin])
+  return await atSidecar(asked, { command: 'weft explain', added: ['--admin', admin] }, answering)
 }
 
-async function look(admin: string): Promise<SidecarPicture> {
+/** What a sidecar holds. Throws a Failure that says why that cannot be had. */
+export async function look(door: Door): Promise<SidecarPicture> {
   try {
-    return (await ask(admin, { method: 'GET', path: '/picture', answer: picture })).parsed
+    return (await ask(door, { method: 'GET', path: '/picture', answer: picture })).parsed
   } catch (error) {
     if (!(error instanceof Failure)) throw error
     const message = error.message.replace('weft proxy: ', 'weft explain: ')

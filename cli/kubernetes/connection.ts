@@ -1,6 +1,8 @@
+import type { Duplex } from 'node:stream'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { isMapping } from '#mesh/policy/schema/written.ts'
 import { Failure } from '../failure.ts'
+import { openPodPort, type PodPort } from './port-forward.ts'
 import { type Answer, createRequester, type Method, type Requester } from './request.ts'
 import type { Seen } from './seen.ts'
 
@@ -23,6 +25,8 @@ export interface Connection {
   list<T>(path: string): Promise<Seen<readonly T[]>>
   /** Any request, and the answer whatever its status is. */
   send(method: Method, path: string, body?: unknown): Promise<Answer>
+  /** A connection to a port of a pod's loopback. Rejects when it cannot be had. */
+  openPort(port: PodPort): Promise<Duplex>
 }
 
 /** Connects as kubectl would. Throws Failure for a kubeconfig that leads nowhere. */
@@ -55,6 +59,7 @@ export async function connect({ command, context }: ConnectOptions): Promise<Con
     send,
     get,
     list: (path) => list(path, get),
+    openPort: (port) => openPodPort(config, port),
   }
 }
 

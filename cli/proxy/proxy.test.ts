@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { fakeApiServer } from '../kubernetes/testing/fake-api-server.ts'
 import { type Ran, runWeft } from '../testing/run-weft.ts'
+import { showConfig } from './show-config.ts'
 import { startAdmin, startStranger, type TestAdmin } from './testing/admin.ts'
 
 describe('weft proxy', () => {
@@ -113,7 +115,7 @@ describe('weft proxy, where no sidecar is', () => {
       stdout: '',
       stderr:
         `weft proxy: no sidecar answers at ${stranger.url} (ECONNREFUSED): write where one is with --admin URL, ` +
-        'or its network namespace with --netns NAME\n',
+        'its network namespace with --netns NAME, or its pod with --pod NAMESPACE/NAME\n',
     })
   })
 
@@ -135,4 +137,40 @@ describe('weft proxy, where no sidecar is', () => {
       expect(await ask('--admin', url)).toEqual({ status: 2, stdout: '', stderr: `weft proxy: ${message}\n` })
     },
   )
+})
+
+describe('weft proxy --pod', () => {
+  afterEach(() => vi.unstubAllEnvs())
+  const path = '/api/v1/namespaces/shop/pods/cart-1/portforward'
+  const ask = (pod: string, namespace?: string) =>
+    showConfig({ admin: '', pod, namespace, context: 'fake', output: 'table' })
+
+  it.each([
+    [
+      'shop/cart-1',
+      undefined,
+      403,
+      'you may not: have somebody grant you get and create of pods/portforward there',
+    ],
+    ['cart-1', 'shop', 404, 'there is no pod shop/cart-1'],
+    ['pod/cart-1', 'shop', 500, 'Unexpected server response: 500'],
+  ])('%s tells why there is no way to it', async (pod, namespace, answer, why) => {
+    await using api = await fakeApiServer({ [`GET ${path}`]: answer })
+    vi.stubEnv('KUBECONFIG', api.kubeconfig)
+    await expect(ask(pod, namespace)).rejects.toMatchObject({
+      status: 1,
+      message: `weft proxy: no sidecar answers in pod shop/cart-1 (${why}): see weft status`,
+    })
+    expect(api.asked).toEqual([`GET ${path}?ports=15000`])
+  })
+
+  it('refuses what is no pod’s name', async () => {
+    await expect(ask('a/b/c')).rejects.toThrow('weft proxy: --pod is "a/b/c": write NAMESPACE/NAME')
+  })
+
+  it('is not to be had beside another place', async () => {
+    const { status, stderr } = await runWeft(['proxy', 'config', '--pod', 'shop/cart-1', '--netns', 'x'])
+    expect(status).toBe(2)
+    expect(stderr).toContain("cannot be used with option '--netns <NAME>'")
+  })
 })

@@ -1,6 +1,6 @@
 import { print } from '../output.ts'
 import { ask, type Request } from './ask.ts'
-import { insideNetns } from './netns.ts'
+import { atSidecar } from './at-sidecar.ts'
 import type { Question } from './question.ts'
 
 export interface Showing<T> extends Request<T> {
@@ -11,11 +11,11 @@ export interface Showing<T> extends Request<T> {
 
 /** Asks a sidecar, wherever it is, and writes its answer; answers the exit status. */
 export async function show<T>(
-  { admin, netns, output }: Question,
+  { output, ...where }: Question,
   { select = (document) => document, describe, ...request }: Showing<T>,
 ): Promise<number> {
-  return await insideNetns(netns, async () => {
-    const { document, parsed } = await ask(admin, request)
+  return await atSidecar(where, { command: 'weft proxy' }, async (door) => {
+    const { document, parsed } = await ask(door, request)
     print(
       output,
       () => select(document),

@@ -19,7 +19,7 @@ const main = fileURLToPath(new URL('../main.ts', import.meta.url))
 export function runWeft(args: readonly string[], { env = {}, node = [] }: RunOptions = {}): Promise<Ran> {
   const inherited = { PATH: process.env['PATH'], HOME: process.env['HOME'] }
   return new Promise((resolve) => {
-    const options = { env: { ...inherited, ...env }, timeout: 15_000 }
+    const options = { env: { ...inherited, ...env }, timeout: 60_000 }
     const child = execFile(process.execPath, [...node, main, ...args], options, (_, stdout, stderr) => {
       resolve({ status: child.exitCode ?? -1, stdout, stderr })
     })

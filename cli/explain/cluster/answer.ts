@@ -1,18 +1,27 @@
 import { Failure } from '../../failure.ts'
 import type { Connection } from '../../kubernetes/connection.ts'
+import { doorOf } from '../../proxy/at-sidecar.ts'
 import type { ExclusionsOf } from '../bypass.ts'
 import { type Answer, explain, type Question } from '../explain.ts'
 import { nameOf } from '../names.ts'
 import { look } from './look.ts'
 import { mendable, notesOn, undecidable } from './notes.ts'
+import { verify } from './verify.ts'
+
+export interface AnswerOptions {
+  /** The control plane's own. */
+  readonly meshNamespace: string
+  /** Whether the endpoints' sidecars are asked as well. */
+  readonly verified: boolean
+}
 
 /**
- * Answers a question by what the objects of a cluster say; `meshNamespace` is the control plane's own. Throws a Failure
- * for a bad question, and where the objects do not hold the answer.
+ * Answers a question by what the objects of a cluster say, and its sidecars where they are to be asked. Throws a Failure
+ * for a bad question, and where the answer cannot be known.
  */
 export async function answerFrom(
   connection: Connection,
-  meshNamespace: string,
+  { meshNamespace, verified }: AnswerOptions,
   question: Question,
 ): Promise<Answer> {
   const { snapshot, ...objects } = await look(connection, meshNamespace)
@@ -22,10 +31,16 @@ export async function answerFrom(
   const explained = explain(snapshot, { ...question, namespace }, exclusionsOf)
   if ('problem' in explained) throw failure(explained.problem)
 
-  const unknown = undecidable(explained, objects.policies)
-  if (unknown) throw failure(`this cannot be answered: of ${unknown.name} ${unknown.why}`)
-  const notes = [...notesOn(explained, objects), ...explained.notes]
-  return { ...mendable(explained, objects.policies), notes }
+  const { answer, asked } = verified
+    ? await verify(explained, {
+        snapshot,
+        exclusionsOf,
+        doorOf: (workload) => doorOf(connection, workload.namespace, workload.name),
+      })
+    : { answer: explained, asked: new Set<string>() }
+  const unknown = undecidable(answer, objects.policies, asked)
+  if (unknown) throw failure(`this cannot be answered${verified ? '' : ' without --verify'}: of ${unknown}`)
+  return { ...mendable(answer, objects.policies), notes: [...notesOn(answer, objects), ...answer.notes] }
 }
 
 function failure(problem: string): Failure {

@@ -41,17 +41,20 @@ function waitingNotes({ service, outcomes }: Answer, waiting: ClusterSnapshot['w
   return [`endpoints of ${nameOf(service)} are not ready yet: ${names.slice(0, 4).join(', ')}${more}`]
 }
 
-/** A policy of which no object says what holds in its place, and which may have a say here; undefined without one. */
+/**
+ * The policy, and why, of which no object says what holds in its place, and which may have a say where no sidecar was
+ * asked; undefined without one. `asked` has the uids of the workloads whose sidecar was.
+ */
 export function undecidable(
   answer: Answer,
   policies: readonly ClusterPolicy[],
-): { readonly name: string; readonly why: string } | undefined {
+  asked: ReadonlySet<string>,
+): string | undefined {
+  const guessed = enforcing(answer).filter(({ uid }) => !asked.has(uid))
   for (const policy of policies) {
     const { standing } = policy
     if (standing.kind !== 'unknown') continue
-    if (enforcing(answer).some((workload) => reaches(policy, workload))) {
-      return { name: fullName(policy), why: standing.why }
-    }
+    if (guessed.some((workload) => reaches(policy, workload))) return `${fullName(policy)} ${standing.why}`
   }
   return undefined
 }
@@ -76,8 +79,11 @@ function policyNotes(policy: ClusterPolicy, answer: Answer): string[] {
   const name = fullName(policy)
   switch (standing.kind) {
     case 'in-force':
-    case 'unknown':
       return []
+    case 'unknown':
+      return enforcing(answer).some((workload) => reaches(policy, workload))
+        ? [`${name}: ${standing.why}`]
+        : []
     case 'pending':
       return enforcing(answer).some((workload) => reaches(policy, workload))
         ? [`the control plane has not said yet that ${name} is in force as it is written now`]
