@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.ts'
 import { addExplain } from './commands/explain.ts'
 import { addIdentity } from './commands/identity.ts'
 import { addRevoke } from './commands/identity-revocation.ts'
+import { addIdentityStatus, addRotate } from './commands/identity-rotation.ts'
 import { addInject } from './commands/inject.ts'
 import { addInstall, addUninstall } from './commands/install.ts'
 import { addProxy } from './commands/proxy.ts'
@@ -55,6 +56,8 @@ function createProgram(): Command {
   addExplain(program)
   const identity = addIdentity(program)
   addRevoke(identity)
+  addRotate(identity)
+  addIdentityStatus(identity)
   addInject(program)
   addProxy(program)
   addEpilogue(program, {

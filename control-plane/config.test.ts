@@ -10,6 +10,7 @@ test('needs a registry and a state directory; the rest has defaults', () => {
     certificateLifetime: 86_400_000,
     namespace: 'weft-system',
     checkTokenAddress: true,
+    rotation: { dwell: 120_000, limit: 3_600_000, grace: 604_800_000 },
     logLevel: 'info',
   })
 })

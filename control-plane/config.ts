@@ -13,7 +13,18 @@ export interface ControlPlaneConfig {
   readonly namespace: string
   /** Refuse a token that comes from another address than its pod's. */
   readonly checkTokenAddress: boolean
+  readonly rotation: RotationConfig
   readonly logLevel: LogLevel
+}
+
+/** How the root is rotated, in milliseconds. */
+export interface RotationConfig {
+  /** Least time of a phase, in which mounted files reach the pods that start. */
+  readonly dwell: number
+  /** After so long it goes on without pods that cannot be reached. */
+  readonly limit: number
+  /** After so long the old root goes, whatever is still connected under it. */
+  readonly grace: number
 }
 
 export type RegistryConfig =
@@ -36,6 +47,8 @@ export type RegistryConfig =
 
 const day = 86_400_000
 
+export const defaultRotation: RotationConfig = { dwell: 120_000, limit: 3_600_000, grace: 7 * day }
+
 /** Reads the environment. Throws EnvironmentError with every problem. */
 export function readConfig(variables: Readonly<Record<string, string | undefined>>): ControlPlaneConfig {
   const env = new Environment(variables)
@@ -56,6 +69,11 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     // Off only where the network hides the addresses of pods from the control plane.
     checkTokenAddress:
       env.oneOf('WEFT_CHECK_TOKEN_ADDRESS', ['true', 'false'], { default: 'true' }) === 'true',
+    rotation: {
+      dwell: env.duration('WEFT_ROTATION_DWELL', { default: defaultRotation.dwell }),
+      limit: env.duration('WEFT_ROTATION_LIMIT', { default: defaultRotation.limit }),
+      grace: env.duration('WEFT_ROTATION_GRACE', { default: defaultRotation.grace }),
+    },
     logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),
   }
   env.done()

@@ -8,7 +8,7 @@ import { Address } from '#proto/istio/workload/workload.ts'
 import { silentLog } from '#runtime/log.ts'
 import { ecKeys, makeCsr } from './authority/testing/csr.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
-import type { ControlPlaneConfig } from './config.ts'
+import { type ControlPlaneConfig, defaultRotation } from './config.ts'
 import { type ControlPlanePorts, runControlPlane } from './control-plane.ts'
 import { typeUrls } from './model/type-urls.ts'
 import { DiscoveryClient } from './push/testing/grpc-client.ts'
@@ -52,6 +52,7 @@ async function start(registry: string): Promise<Running> {
     certificateLifetime: 3_600_000,
     namespace: 'weft-system',
     checkTokenAddress: true,
+    rotation: defaultRotation,
     logLevel: 'info',
   }
   const end = new AbortController()

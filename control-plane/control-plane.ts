@@ -20,6 +20,7 @@ import type { Platform } from './platform.ts'
 import { Publisher } from './publisher.ts'
 import { DiscoveryService } from './push/discovery-service.ts'
 import { pushMetrics } from './push/metrics.ts'
+import { startRootRotation } from './root-rotation.ts'
 import { servingCredentials } from './serving-credentials.ts'
 
 export interface RunOptions {
@@ -146,6 +147,8 @@ export async function serve(
     publisher.take(state) ? platform.published(state) : Promise.resolve()
   await take(first)
 
+  const parts = { authority, platform, discovery, publisher, trustDomain, isRevoked }
+  stack.adopt(startRootRotation(config, parts, { log, metrics }), (opened) => opened.close())
   const services = createServer({ discovery, authority, identify, revocable: { ledger, isRevoked } })
   const server = stack.adopt(services, async (opened) => {
     discovery.close()

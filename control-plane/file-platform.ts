@@ -47,6 +47,7 @@ export async function openFilePlatform(options: FilePlatformOptions): Promise<Pl
     identityRequests,
     identityStatus: fileStatus(state),
     serials,
+    unwrittenTrust: () => [],
     publishTrust: (bundle) => publishTrustBundle(state, bundle),
     published: (published) => tokens.update(published),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),

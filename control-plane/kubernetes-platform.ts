@@ -83,6 +83,7 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     identityStatus: configMapStatus(client, namespace),
     serials,
     publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
+    unwrittenTrust: () => writers.unwritten(),
     published: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

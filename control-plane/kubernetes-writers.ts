@@ -26,6 +26,8 @@ export interface Writers extends AsyncDisposable {
   take(outcome: Outcome): void
   /** The roots in PEM. */
   takeBundle(bundle: string): void
+  /** Where the roots are not seen yet. */
+  unwritten(): readonly string[]
 }
 
 /** Milliseconds between looks at the policies' counts, which change with every pod. */
@@ -41,27 +43,23 @@ export function startWriters({ client, cluster, namespace, leading, log }: Write
   const events = new LostAddressEvents(client)
   const common = { leading: sourceOf(leading), log, signal: end.signal }
   const { namespaces, pods } = cluster
+  const bundleCorrections = () => {
+    if (bundle.current === '') return []
+    const known = { namespaces, pods, configMaps: bundles }
+    return trustBundleCorrections({ client, namespace, bundle: bundle.current, ...known })
+  }
+  const caCorrections = () =>
+    bundle.current === '' ? [] : caBundleCorrections(client, bundle.current, configurations)
   const running = [
     keepCorrect({
       ...common,
       sources: [namespaces, pods, bundles, sourceOf(bundle)],
-      corrections() {
-        if (bundle.current === '') return []
-        return trustBundleCorrections({
-          client,
-          namespace,
-          bundle: bundle.current,
-          namespaces,
-          pods,
-          configMaps: bundles,
-        })
-      },
+      corrections: bundleCorrections,
     }),
     keepCorrect({
       ...common,
       sources: [configurations, sourceOf(bundle)],
-      corrections: () =>
-        bundle.current === '' ? [] : caBundleCorrections(client, bundle.current, configurations),
+      corrections: caCorrections,
     }),
     keepCorrect({
       ...common,
@@ -81,6 +79,11 @@ export function startWriters({ client, cluster, namespace, leading, log }: Write
   return {
     take: (next) => outcome.set(next),
     takeBundle: (next) => bundle.set(next),
+    unwritten() {
+      const unknown = [namespaces, pods, bundles, configurations].some(({ listed }) => !listed)
+      if (unknown) return ['the ConfigMaps, which are not listed yet']
+      return [...bundleCorrections(), ...caCorrections()].map(({ what }) => what)
+    },
     async [Symbol.asyncDispose]() {
       end.abort()
       await Promise.all(running)

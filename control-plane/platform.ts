@@ -24,6 +24,8 @@ export interface Platform extends AsyncDisposable {
   readonly serials: SerialLedger
   /** Brings the roots, in PEM, to where clients find them before they know anything else. */
   publishTrust(bundle: string): Promise<void>
+  /** Where the newest roots are not yet, though `publishTrust` has resolved. */
+  unwrittenTrust(): readonly string[]
   /** Told of each state of the registry that was published. Never rejects. */
   published(state: RegistryState): Promise<void>
 }

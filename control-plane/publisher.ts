@@ -27,6 +27,7 @@ export class Publisher {
   readonly #unsubscribe: readonly (() => void)[]
   #state: RegistryState | undefined
   #version = ''
+  #bundle = ''
 
   constructor(options: PublisherOptions) {
     this.#options = options
@@ -46,9 +47,11 @@ export class Publisher {
       )
     }
     try {
-      const bundle = { trustDomain, rootsPem: trustBundle.current, crlPem: revocationList.current }
+      const rootsPem = trustBundle.current
+      const bundle = { trustDomain, rootsPem, crlPem: revocationList.current }
       const model = this.#builder.build(state, bundle)
       publish(model)
+      this.#bundle = rootsPem
       this.#state = state
       this.#metrics.published(model)
       const { version } = model
@@ -60,6 +63,11 @@ export class Publisher {
     } catch (error) {
       return this.#refuse('the registry makes no model', error)
     }
+  }
+
+  /** The trust bundle, in PEM, of the newest model that could be published. */
+  get bundle(): string {
+    return this.#bundle
   }
 
   close(): void {

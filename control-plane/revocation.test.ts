@@ -17,6 +17,7 @@ import { silentLog } from '#runtime/log.ts'
 import { registry } from './authority/testing/authority.ts'
 import { makeCsr } from './authority/testing/csr.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
+import { defaultRotation } from './config.ts'
 import { runControlPlane } from './control-plane.ts'
 import { typeUrls } from './model/type-urls.ts'
 import { DiscoveryClient } from './push/testing/grpc-client.ts'
@@ -57,6 +58,7 @@ async function start(): Promise<void> {
       certificateLifetime: 3_600_000,
       namespace: 'weft-system',
       checkTokenAddress: false,
+      rotation: defaultRotation,
       logLevel: 'info',
     },
     { log: silentLog, signal: end.signal, started: ({ grpc }) => started.resolve(grpc) },

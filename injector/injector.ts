@@ -5,6 +5,7 @@ import type { Log } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { Renewing } from '#runtime/renewing.ts'
 import { authorityClient } from './certificate/authority-client.ts'
+import { followRoot } from './certificate/follow-root.ts'
 import { obtainServingCertificate, type ServingCertificate } from './certificate/serving-certificate.ts'
 import { cachedNamespaces } from './cluster/cached-namespaces.ts'
 import type { KubernetesCluster } from './cluster/kubernetes.ts'
@@ -73,7 +74,10 @@ export async function runInjector(config: InjectorConfig, options: RunOptions): 
   })
   stack.defer(() => http.close())
 
-  const renewing = certificates.run(stop.signal)
+  const renewing = Promise.all([
+    certificates.run(stop.signal),
+    followRoot({ certificates, trustBundle }, stop.signal),
+  ])
   stack.defer(async () => {
     stop.abort()
     await renewing

@@ -113,6 +113,16 @@ export class ControlChannel {
     return channel
   }
 
+  /** Says of a call that failed because no root of the file is over the control plane's certificate what to look at. */
+  explain(error: unknown): unknown {
+    if (!(error instanceof Error) || !unknownRoot.test(error.message)) return error
+    return new Error(
+      `the trust bundle ${this.#roots.path} has no root of the certificate that the control plane shows: bring the ` +
+        'file up to date, and look whether that is the control plane of this mesh',
+      { cause: error },
+    )
+  }
+
   async #readToken(): Promise<string> {
     const text = await readFile(this.#token, 'utf8').catch((cause: unknown) => {
       throw new Error(`the token file ${this.#token} cannot be read`, { cause })
@@ -143,14 +153,17 @@ function settled(channel: Channel, limit: number): Promise<void> {
   })
 }
 
+/** OpenSSL's words, which grpc-js puts into its own. */
+const unknownRoot = /unable to (get local issuer|verify the first)|self-signed certificate/
+
 /** grpc-js' port for roots that change; the experimental part of its interface that weft uses on this side. */
 class BundleFile implements CertificateProvider {
-  readonly #path: string
+  readonly path: string
   readonly #listeners = new Set<CaListener>()
   #last: Buffer | undefined
 
   constructor(path: string) {
-    this.#path = path
+    this.path = path
   }
 
   /** Throws an Error that names the file when it cannot be read. */
@@ -177,9 +190,9 @@ class BundleFile implements CertificateProvider {
 
   #read(): Buffer {
     try {
-      return readFileSync(this.#path)
+      return readFileSync(this.path)
     } catch (cause) {
-      throw new Error(`the trust bundle ${this.#path} cannot be read`, { cause })
+      throw new Error(`the trust bundle ${this.path} cannot be read`, { cause })
     }
   }
 }

@@ -20,6 +20,7 @@ describe('the environment of a sidecar', () => {
       token: '/var/run/weft/token/token',
       logLevel: 'info',
       drainDeadline: 25_000,
+      renewalSpread: 300_000,
       limits: defaultLimits,
     })
     expect(ownUid(config)).toBe('Kubernetes//Pod/shop/web-1')

@@ -21,6 +21,8 @@ export interface Config {
   readonly logLevel: LogLevel
   /** Milliseconds from SIGTERM until live connections are cut. */
   readonly drainDeadline: number
+  /** Milliseconds over which the sidecars of a mesh spread the renewals that another root makes due. */
+  readonly renewalSpread: number
   /** The application's probes and hooks that come through the sidecar. */
   readonly probes: ProbeTable | undefined
   readonly limits: Limits
@@ -55,6 +57,7 @@ export function readConfig(variables: NodeJS.ProcessEnv): Config {
     token: env.string('WEFT_TOKEN', { default: '/var/run/weft/token/token' }),
     logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),
     drainDeadline: env.duration('WEFT_DRAIN_DEADLINE', { default: 25_000 }),
+    renewalSpread: env.duration('WEFT_RENEWAL_SPREAD', { default: 300_000 }),
     probes: readProbes(env),
     limits: readLimits(env),
   }

@@ -13,6 +13,7 @@ import { connectionMetrics } from './connections/metrics.ts'
 import { refusalReason } from './connections/refusal.ts'
 import { authorityClient } from './credentials/authority-client.ts'
 import { Credentials } from './credentials/credentials.ts'
+import { followRoot } from './credentials/follow-root.ts'
 import { credentialMetrics } from './credentials/metrics.ts'
 import { descriptorsForConnections } from './descriptors.ts'
 import { Discovery } from './discovery/discovery.ts'
@@ -31,8 +32,10 @@ import type { ContextSource } from './tunnel/context-source.ts'
 import { framesLayer } from './tunnel/frames/layer.ts'
 import { limitMetrics } from './tunnel/metrics.ts'
 import { TunnelPool } from './tunnel/pool.ts'
+import { type RootsInUse, reportRootsInUse } from './tunnel/roots-in-use.ts'
 import { proveTunnel } from './tunnel/self-test.ts'
 import { TunnelServer } from './tunnel/server.ts'
+import type { TrustBundle } from './view/trust-bundle.ts'
 import { View } from './view/view.ts'
 
 /** A running sidecar. */
@@ -69,6 +72,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   const contexts: ContextSource = {
     certificate: () => credentials.current() ?? fail('no_certificate', 'this sidecar has no certificate yet'),
     trust: () => view.current().trust ?? fail('no_certificate', 'this sidecar has no trust bundle yet'),
+    authorities: () => credentials.authorities(),
   }
 
   // Who is connected, and what is told about it.
@@ -177,6 +181,20 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     renewTunnels()
   })
 
+  // Another root: a certificate under the one that signs, and word of the roots that are still needed here.
+  const inUse = {
+    trust: () => view.current().trust,
+    own: (bundle: TrustBundle) => credentials.root(bundle),
+    peers: () => [...tunnels.peers(), ...tunnelServer.peers()],
+    report: (roots: RootsInUse) => discovery.reportRoots(roots),
+  }
+  followRoot({
+    credentials,
+    trust: inUse.trust,
+    onChange: (listener) => view.onChange(listener),
+    spread: config.renewalSpread,
+  })
+
   // What an operator, the kubelet and Prometheus ask.
   const admin = { view, connections, credentials, readiness, connected: () => discovery.connected, log }
   const ready = () => {
@@ -194,6 +212,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   const running = Promise.all([
     credentials.run(stop.signal),
     discovery.run(stop.signal),
+    reportRootsInUse(inUse, stop.signal),
     readiness.verifyOutbound(stop.signal),
   ])
   log.info('started', { identity: config.identity, podIps: config.podIps })

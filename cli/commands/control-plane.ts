@@ -20,6 +20,21 @@ export const controlPlaneFlags: readonly EnvironmentFlag[] = [
     'a certificate authority of yours to sign with, PEM or PKCS #12; watched',
   ],
   ['--ca-password-file <FILE>', 'WEFT_CA_PASSWORD_FILE', 'holds the password of --ca-file'],
+  [
+    '--rotation-dwell <TIME>',
+    'WEFT_ROTATION_DWELL',
+    'least time of a phase of a root’s rotation; 2m by default',
+  ],
+  [
+    '--rotation-limit <TIME>',
+    'WEFT_ROTATION_LIMIT',
+    'after which it goes on without pods that cannot be reached; 1h by default',
+  ],
+  [
+    '--rotation-grace <TIME>',
+    'WEFT_ROTATION_GRACE',
+    'after which the old root goes with what is connected under it; 168h by default',
+  ],
   ['--log-level <LEVEL>', 'WEFT_LOG_LEVEL', 'debug, info, warn or error; info by default'],
 ]
 

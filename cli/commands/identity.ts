@@ -7,13 +7,18 @@ import { contextOption } from './check.ts'
 export function addIdentity(program: Command): Command {
   const identity = program
     .command('identity')
-    .summary('take certificates back')
+    .summary('replace the root, take certificates back')
     .description(
       'Asks the control plane for something about identities: that of a cluster, by a ConfigMap, or that of this ' +
         'machine, by a file in its state directory.',
     )
     .helpCommand(false)
-  addEpilogue(identity, { examples: [['weft identity revoke frontend-1 -n shop', 'cut one pod off']] })
+  addEpilogue(identity, {
+    examples: [
+      ['weft identity status', 'which roots are trusted, and how a rotation stands'],
+      ['weft identity rotate', 'replace the root, with no restart'],
+    ],
+  })
   return identity
 }
 

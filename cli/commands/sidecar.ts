@@ -19,6 +19,11 @@ export const sidecarFlags: readonly EnvironmentFlag[] = [
   ['--cluster-id <NAME>', 'WEFT_CLUSTER_ID', 'Kubernetes by default'],
   ['--log-level <LEVEL>', 'WEFT_LOG_LEVEL', 'debug, info, warn or error; info by default'],
   ['--drain-deadline <TIME>', 'WEFT_DRAIN_DEADLINE', 'from SIGTERM until it cuts, e.g. 10s; 25s by default'],
+  [
+    '--renewal-spread <TIME>',
+    'WEFT_RENEWAL_SPREAD',
+    'over which a mesh spreads the renewals that a new root makes due; 5m by default',
+  ],
   ['--probes <JSON>', 'WEFT_PROBES', 'the application’s probes, as the injector writes them'],
   ['--buffer-budget <SIZE>', 'WEFT_BUFFER_BUDGET', 'for what slow readers have not taken; 32Mi by default'],
   [

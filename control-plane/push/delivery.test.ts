@@ -298,3 +298,44 @@ test('a large mesh comes in responses below 1 MiB, the own workload in the first
   expect(responses[0]?.resources[0]?.name).toBe(uid('shop/pod-8999'))
   for (const response of responses) expect(encodeResponse(response).length).toBeLessThanOrEqual(1024 * 1024)
 })
+
+describe('the trust bundle', () => {
+  const state = registry({ workloads })
+  const [before, after] = [modelOf(state), modelOf(state, 'another root')]
+  const version = (model: typeof before) => model.types.get(secret)!.byName.get('cluster.local')!.version
+
+  test('is had by who acknowledged its newest version, or came back with it', () => {
+    const client = new Client(before, 'backend-1')
+    expect(client.delivery.hasNewestTrust).toBe(false)
+    client.subscribeToAll().settle()
+    expect(client.delivery.hasNewestTrust).toBe(true)
+    client.publish(after)
+    expect(client.delivery.hasNewestTrust).toBe(false)
+    client.settle()
+    expect(client.delivery.hasNewestTrust).toBe(true)
+
+    const returning = new Client(after, 'backend-1')
+    returning.request(secret, { initialVersions: new Map([['cluster.local', version(before)]]) })
+    expect(returning.delivery.hasNewestTrust).toBe(false)
+    const upToDate = new Client(after, 'backend-1')
+    upToDate.request(secret, { initialVersions: new Map([['cluster.local', version(after)]]) })
+    expect(upToDate.delivery.hasNewestTrust).toBe(true)
+  })
+
+  test('is not had by who refused it', () => {
+    const client = new Client(before, 'backend-1')
+    client.request(secret)
+    const { nonce } = client.delivery.next()!
+    client.request(secret, { answer: { nonce, refusal: 'no PEM' } })
+    expect(client.delivery.hasNewestTrust).toBe(false)
+  })
+
+  test('is what a client says which roots of it are needed', () => {
+    const client = new Client(before, 'backend-1').subscribeToAll().settle()
+    expect(client.delivery.roots).toBeUndefined()
+    const roots = { certificate: 'a', tunnels: new Set(['a']) }
+    client.request(secret, { roots })
+    client.request(secret)
+    expect(client.delivery.roots).toBe(roots)
+  })
+})

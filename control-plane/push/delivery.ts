@@ -1,8 +1,8 @@
 import type { Caller } from '../authority/tokens.ts'
 import type { Difference } from '../model/diff.ts'
-import type { Model } from '../model/model.ts'
+import type { Model, Resource } from '../model/model.ts'
 import { publishedTypes, type TypeUrl, typeUrls } from '../model/type-urls.ts'
-import type { DiscoveryRequest } from './request.ts'
+import type { DiscoveryRequest, RootsInUse } from './request.ts'
 import type { DiscoveryResponse } from './response.ts'
 import { scopeOf } from './scope.ts'
 import { type Batch, type Part, type Sight, Subscription } from './subscription.ts'
@@ -17,6 +17,8 @@ export type Verdict =
 interface Unanswered {
   readonly nonce: string
   readonly names: readonly string[]
+  /** The version of the trust bundle in it. */
+  readonly trust: string | undefined
 }
 
 interface Stage {
@@ -50,6 +52,9 @@ export class Delivery {
   readonly #unanswered = new Map<string, Unanswered>()
   #sight: Sight
   #sent = 0
+  /** The version of the trust bundle that the client has, by its own word. */
+  #trust: string | undefined
+  #roots: RootsInUse | undefined
 
   private constructor(caller: Caller, sight: Sight) {
     this.#caller = caller
@@ -67,9 +72,20 @@ export class Delivery {
     return this.#unanswered.size > 0
   }
 
+  /** Whether the client acknowledged the newest trust bundle. */
+  get hasNewestTrust(): boolean {
+    return this.#trust !== undefined && this.#trust === this.#newestTrust?.version
+  }
+
+  /** The roots that the client depends on, by its newest word; undefined while it has said nothing. */
+  get roots(): RootsInUse | undefined {
+    return this.#roots
+  }
+
   /** Takes what the client says. Throws RequestError when it asks for too much. */
   receive(request: DiscoveryRequest): Verdict {
     const verdict = this.#answered(request)
+    this.#roots = request.roots ?? this.#roots
     if (isPublished(request.type)) this.#subscribe(request.type, request)
     else if (!this.#foreign.has(request.type) && this.#foreign.size < 16)
       this.#foreign.set(request.type, 'due')
@@ -109,8 +125,15 @@ export class Delivery {
 
   #subscribe(type: TypeUrl, request: DiscoveryRequest): void {
     const subscription = this.#subscriptions.get(type)
-    if (subscription) subscription.change(request, this.#sight)
-    else this.#subscriptions.set(type, new Subscription(type, request, this.#sight))
+    if (subscription) return subscription.change(request, this.#sight)
+    this.#subscriptions.set(type, new Subscription(type, request, this.#sight))
+    const trust = this.#newestTrust
+    if (type === typeUrls.secret && trust) this.#trust = request.initialVersions.get(trust.name)
+  }
+
+  /** There is one bundle, of the mesh's own trust domain. */
+  get #newestTrust(): Resource | undefined {
+    return this.#sight.model.types.get(typeUrls.secret)?.byName.values().next().value
   }
 
   /** An answer to anything but the newest response of its type says nothing. */
@@ -118,14 +141,18 @@ export class Delivery {
     const sent = this.#unanswered.get(type)
     if (!answer || sent?.nonce !== answer.nonce) return { kind: 'none' }
     this.#unanswered.delete(type)
-    if (answer.refusal === undefined) return { kind: 'ack' }
+    if (answer.refusal === undefined) {
+      this.#trust = sent.trust ?? this.#trust
+      return { kind: 'ack' }
+    }
     return { kind: 'nack', names: sent.names, refusal: answer.refusal }
   }
 
   #respond(type: string, batch: Batch): DiscoveryResponse {
     this.#sent += 1
     const nonce = String(this.#sent)
-    this.#unanswered.set(type, { nonce, names: batch.resources.map(({ name }) => name) })
+    const trust = type === typeUrls.secret ? batch.resources[0]?.version : undefined
+    this.#unanswered.set(type, { nonce, names: batch.resources.map(({ name }) => name), trust })
     return { type, nonce, modelVersion: this.#sight.model.version, ...batch }
   }
 }

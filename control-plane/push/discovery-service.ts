@@ -8,6 +8,7 @@ import { diff } from '../model/diff.ts'
 import type { Model } from '../model/model.ts'
 import { Delivery } from './delivery.ts'
 import type { PushMetrics } from './metrics.ts'
+import type { RootsInUse } from './request.ts'
 import { type DiscoveryCall, Stream, type StreamEnd } from './stream.ts'
 
 export interface DiscoveryOptions {
@@ -16,6 +17,13 @@ export interface DiscoveryOptions {
   readonly log: Log
   /** Milliseconds that a client may take to answer a response; a minute by default. */
   readonly answerLimit?: number
+}
+
+export interface ConnectedClient {
+  readonly podUid: string
+  /** Whether it acknowledged the newest trust bundle. */
+  readonly acknowledged: boolean
+  readonly roots: RootsInUse | undefined
 }
 
 /** A restarted sidecar overlaps with its predecessor's stream; more than a few are a mistake or an attack. */
@@ -38,7 +46,7 @@ export class DiscoveryService {
   readonly #options: DiscoveryOptions
   /** By pod UID. */
   readonly #opened = new RateLimit(streamRate)
-  readonly #streams = new Map<Stream, Caller>()
+  readonly #streams = new Map<Stream, { readonly caller: Caller; readonly delivery: Delivery }>()
   #model: Model | undefined
   #closed = false
 
@@ -61,7 +69,19 @@ export class DiscoveryService {
 
   /** Ends the streams of revoked pods at once. What authenticates from then on is refused before it comes here. */
   endStreams(isRevoked: (podUid: string) => boolean): void {
-    for (const [stream, { podUid }] of this.#streams) if (isRevoked(podUid)) stream.end(podRevoked)
+    for (const [stream, { caller }] of this.#streams) if (isRevoked(caller.podUid)) stream.end(podRevoked)
+  }
+
+  /** Every open stream, and what its client said of the trust bundle. */
+  *clients(): Generator<ConnectedClient> {
+    for (const { caller, delivery } of this.#streams.values()) {
+      yield { podUid: caller.podUid, acknowledged: delivery.hasNewestTrust, roots: delivery.roots }
+    }
+  }
+
+  /** The pods that should have a stream, by UID: `namespace/name`. */
+  get pods(): ReadonlyMap<string, string> {
+    return new Map([...(this.#model?.pods ?? [])].map(([name, { podUid }]) => [podUid, name]))
   }
 
   /** Ends every stream with UNAVAILABLE, so that clients look for another control plane. */
@@ -109,13 +129,13 @@ export class DiscoveryService {
         log.info('stream closed')
       },
     })
-    this.#streams.set(stream, caller)
+    this.#streams.set(stream, { caller, delivery })
     metrics.streams.inc()
     log.info('stream opened')
   }
 
   #streamsOf({ podUid }: Caller): number {
-    return this.#streams.values().reduce((count, caller) => count + (caller.podUid === podUid ? 1 : 0), 0)
+    return this.#streams.values().reduce((count, { caller }) => count + (caller.podUid === podUid ? 1 : 0), 0)
   }
 }
 

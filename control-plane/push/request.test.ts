@@ -37,6 +37,27 @@ describe('parseRequest', () => {
     expect(() => parseRequest(bytes)).toThrow(reason)
   })
 
+  test('reads which roots the client depends on', () => {
+    const [a, b] = ['a'.repeat(64), 'b'.repeat(64)]
+    const said = (metadata: Record<string, unknown>) =>
+      parseRequest(request({ typeUrl: 't', node: { id: 'n', cluster: 'c', metadata } })).roots
+    expect(said({ WEFT_CERTIFICATE_ROOT: a, WEFT_TUNNEL_ROOTS: [a, b] })).toEqual({
+      certificate: a,
+      tunnels: new Set([a, b]),
+    })
+    expect(said({ WEFT_CERTIFICATE_ROOT: a, WEFT_TUNNEL_ROOTS: [] })?.tunnels.size).toBe(0)
+    for (const nothing of [
+      {},
+      { WEFT_CERTIFICATE_ROOT: a },
+      { WEFT_TUNNEL_ROOTS: [] },
+      { WEFT_CERTIFICATE_ROOT: 'A'.repeat(64), WEFT_TUNNEL_ROOTS: [] },
+      { WEFT_CERTIFICATE_ROOT: a, WEFT_TUNNEL_ROOTS: [7] },
+      { WEFT_CERTIFICATE_ROOT: a, WEFT_TUNNEL_ROOTS: Array.from({ length: 17 }, () => b) },
+    ]) {
+      expect(said(nothing)).toBeUndefined()
+    }
+  })
+
   test('refuses metadata that is nested until the stack ends', () => {
     expect(() => parseRequest(nestedMetadata(50_000))).toThrow(RequestError)
   })

@@ -9,6 +9,16 @@ export interface DiscoveryRequest {
   /** Name to version; counts in the first request of a type only. */
   readonly initialVersions: ReadonlyMap<string, string>
   readonly answer: Answer | undefined
+  /** What the client says of the roots that it depends on; undefined where it says nothing. */
+  readonly roots: RootsInUse | undefined
+}
+
+/** SHA-256 fingerprints of roots, 64 digits in lower case. */
+export interface RootsInUse {
+  /** Over the client's own certificate. */
+  readonly certificate: string
+  /** Over those whose tunnels with it are alive. */
+  readonly tunnels: ReadonlySet<string>
 }
 
 /** The client's verdict on an earlier response. */
@@ -43,6 +53,7 @@ export function parseRequest(bytes: Uint8Array): DiscoveryRequest {
     unsubscribe,
     initialVersions: message.initialResourceVersions,
     answer: answerIn(message),
+    roots: rootsIn(message.node?.metadata),
   }
 }
 
@@ -64,4 +75,19 @@ function checkName(name: string): void {
 function answerIn({ responseNonce, errorDetail }: DeltaDiscoveryRequest): Answer | undefined {
   if (responseNonce === '') return undefined
   return { nonce: responseNonce, refusal: errorDetail?.message.slice(0, longestRefusal) }
+}
+
+/** Nobody depends on more roots than there are in a rotation, with some room. */
+const mostRoots = 16
+
+/** A claim that cannot be read is none: whoever says nothing is waited for. */
+function rootsIn(metadata: Readonly<Record<string, unknown>> | undefined): RootsInUse | undefined {
+  const certificate = metadata?.['WEFT_CERTIFICATE_ROOT']
+  const tunnels = metadata?.['WEFT_TUNNEL_ROOTS']
+  if (!isFingerprint(certificate) || !Array.isArray(tunnels) || tunnels.length > mostRoots) return undefined
+  return tunnels.every(isFingerprint) ? { certificate, tunnels: new Set(tunnels) } : undefined
+}
+
+function isFingerprint(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
 }

@@ -9,6 +9,7 @@ import { Backoff } from '#runtime/backoff.ts'
 import type { ControlChannel } from '#runtime/control-channel.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
+import type { RootsInUse } from '../tunnel/roots-in-use.ts'
 import type { View } from '../view/view.ts'
 import type { DiscoveryMetrics } from './metrics.ts'
 import { Questions } from './questions.ts'
@@ -39,6 +40,7 @@ export class Discovery {
   readonly #questions = new Questions()
   #stream: Stream | undefined
   #connected = false
+  #roots: RootsInUse | undefined
   #saidFull = false
 
   constructor(options: DiscoveryOptions) {
@@ -64,7 +66,10 @@ export class Discovery {
         await this.#follow(signal, () => backoff.reset())
         if (!signal.aborted) this.#options.log.info('the control plane ended the stream')
       } catch (error) {
-        if (!signal.aborted) this.#options.log.warn('the control plane cannot be reached', { error })
+        if (!signal.aborted) {
+          const told = this.#options.channel.explain(error)
+          this.#options.log.warn('the control plane cannot be reached', { error: told })
+        }
       }
       await sleep(backoff.next(), signal)
     }
@@ -82,6 +87,16 @@ export class Discovery {
     this.#options.metrics.questions.set(this.#questions.size)
     if (question.isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
     await Promise.race([question.answer, sleep(1_000, signal)])
+  }
+
+  /**
+   * Tells the control plane which roots this sidecar depends on, unless it knows: a root goes only when nobody does any
+   * longer.
+   */
+  reportRoots(roots: RootsInUse): void {
+    if (JSON.stringify(roots) === JSON.stringify(this.#roots)) return
+    this.#roots = roots
+    this.#send({ node: this.#node(), typeUrl: typeUrls.trust })
   }
 
   async #follow(signal: AbortSignal, progressed: () => void): Promise<void> {
@@ -135,8 +150,7 @@ export class Discovery {
   }
 
   #subscribe(): void {
-    const { id, clusterId } = this.#options.node
-    const node = { id, cluster: clusterId, metadata: { CLUSTER_ID: clusterId } }
+    const node = this.#node()
     for (const typeUrl of Object.values(typeUrls)) {
       const asked = typeUrl === typeUrls.address ? this.#questions.names() : []
       this.#send({
@@ -147,6 +161,15 @@ export class Discovery {
         initialResourceVersions: this.#versions[typeUrl],
       })
     }
+  }
+
+  #node() {
+    const { id, clusterId } = this.#options.node
+    const roots = this.#roots && {
+      WEFT_CERTIFICATE_ROOT: this.#roots.certificate,
+      WEFT_TUNNEL_ROOTS: this.#roots.tunnels,
+    }
+    return { id, cluster: clusterId, metadata: { CLUSTER_ID: clusterId, ...roots } }
   }
 
   #receive(response: DeltaDiscoveryResponse): void {

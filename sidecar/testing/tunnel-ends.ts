@@ -18,7 +18,13 @@ export interface Contexts extends ContextSource {
 }
 
 export function contexts(own: Certificate, roots: TrustBundle): Contexts {
-  const source: Contexts = { own, roots, certificate: () => source.own, trust: () => source.roots }
+  const source: Contexts = {
+    own,
+    roots,
+    certificate: () => source.own,
+    trust: () => source.roots,
+    authorities: () => source.own.intermediates,
+  }
   return source
 }
 

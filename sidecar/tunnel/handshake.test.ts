@@ -170,7 +170,7 @@ describe('a dial', () => {
       throw new ConnectError('no_certificate', 'none yet')
     }
     const { bytes } = await impostor(tlsContext(pki.certificate('backend'), pki.trust()))
-    const dialled = framesLayer({ certificate: fail, trust: fail }).dial(target, never)
+    const dialled = framesLayer({ certificate: fail, trust: fail, authorities: () => [] }).dial(target, never)
     await expect(dialled).rejects.toMatchObject({ failure: 'no_certificate', retryable: false })
     expect(bytes()).toBe(0)
   })

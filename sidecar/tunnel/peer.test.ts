@@ -67,6 +67,29 @@ describe('the roots that a peer may have proved itself by', () => {
   })
 })
 
+describe('the roots of a peer whose issuer is not known', () => {
+  it('are known as soon as this end has a certificate of the same issuer', async () => {
+    const near = contexts(next.certificate('frontend'), next.trust(old))
+    const far = contexts(old.certificate('backend'), next.trust(old))
+    const listener = createServer({ ...tlsContext(far.own, far.roots), requestCert: true })
+    await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+    const address = { host: '127.0.0.1', port: portOf(listener), checkServerIdentity: () => undefined }
+    const socket = connect({ ...tlsContext(near.own, near.roots), ...address })
+    const [accepted] = (await once(listener, 'secureConnection')) as [TLSSocket]
+    const peer = peerOf(accepted, far)!
+    expect(peer.roots).toHaveLength(2)
+    expect(stillTrusted(peer, next.trust())).toBe(false)
+    far.own = next.certificate('backend')
+    expect(peer.roots).toEqual([fingerprint(next)])
+    expect(stillTrusted(peer, next.trust())).toBe(true)
+    // It is known for good: the certificate may be of yet another issuer by the time that anybody asks.
+    far.own = old.certificate('backend')
+    expect(peer.roots).toEqual([fingerprint(next)])
+    for (const end of [socket, accepted]) end.destroy()
+    listener.close()
+  })
+})
+
 describe('a peer', () => {
   const proved = (...roots: string[]): Peer =>
     ({ identity: next.certificate('x').identity, serial: '', roots, notAfter: 0 }) satisfies Peer

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls'
 import type { SpiffeId } from '#mesh/spiffe-id.ts'
 import { parseSubjectAltName } from '../credentials/certificate.ts'
+import { rootAbove } from '../credentials/root-above.ts'
 import type { TrustBundle } from '../view/trust-bundle.ts'
 import type { ContextSource } from './context-source.ts'
 
@@ -24,8 +25,10 @@ export function peerOf(socket: TLSSocket, contexts: ContextSource): Peer | undef
   const leaf = socket.getPeerCertificate(true)
   const identity = parseSubjectAltName(leaf.subjectaltname)
   if (!identity || identity.trustDomain !== trust.trustDomain) return undefined
-  const roots = rootsOf(leaf, trust, contexts.certificate().intermediates)
-  return { identity, serial: leaf.serialNumber, roots, notAfter: Date.parse(leaf.valid_to) }
+  const proved = { identity, serial: leaf.serialNumber, notAfter: Date.parse(leaf.valid_to) }
+  const top = topOf(leaf)
+  if (trust.byFingerprint.has(top.fingerprint256)) return { ...proved, roots: [top.fingerprint256] }
+  return new DoubtfulPeer(proved, new X509Certificate(top.raw), trust, () => contexts.authorities())
 }
 
 /** Whether what the peer proved itself by is still believed. In doubt it is not. */
@@ -38,31 +41,48 @@ export function isRevoked({ serial }: Peer, trust: TrustBundle | undefined): boo
   return trust?.revoked.has(serial) ?? false
 }
 
-/**
- * Node shows the accepting side nothing but the leaf, so what is above it is looked for among our own intermediates: the
- * mesh has one issuer at a time but while it rotates.
- */
-function rootsOf(
-  leaf: DetailedPeerCertificate,
-  { byFingerprint }: TrustBundle,
-  issuers: readonly X509Certificate[],
-): readonly string[] {
-  let top: DetailedPeerCertificate = leaf
+/** The last certificate that the peer showed, or Node tells of. */
+function topOf(leaf: DetailedPeerCertificate): DetailedPeerCertificate {
+  let top = leaf
   // A root is its own issuer; the bound only guards against a chain that never ends.
   for (let depth = 0; depth < 10 && top.issuerCertificate && top.issuerCertificate !== top; depth++) {
     top = top.issuerCertificate
   }
-  if (byFingerprint.has(top.fingerprint256)) return [top.fingerprint256]
-  let last = new X509Certificate(top.raw)
-  for (let depth = 0; depth < 10; depth++) {
-    const issuer = issuers.find((each) => isIssuedBy(last, each))
-    if (!issuer) break
-    last = issuer
-  }
-  for (const [fingerprint, root] of byFingerprint) if (isIssuedBy(last, root)) return [fingerprint]
-  return [...byFingerprint.keys()]
+  return top
 }
 
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
+/**
+ * Node shows the accepting side nothing but the leaf, so what is above it is looked for among the authorities that this
+ * sidecar knows. It learns of a new one with its own next certificate, so that the question is asked again until then.
+ */
+class DoubtfulPeer implements Peer {
+  readonly identity: SpiffeId
+  readonly serial: string
+  readonly notAfter: number
+  #roots: readonly string[]
+  #doubt: (() => string | undefined) | undefined
+
+  constructor(
+    { identity, serial, notAfter }: Omit<Peer, 'roots'>,
+    top: X509Certificate,
+    trust: TrustBundle,
+    authorities: () => readonly X509Certificate[],
+  ) {
+    this.identity = identity
+    this.serial = serial
+    this.notAfter = notAfter
+    this.#roots = [...trust.byFingerprint.keys()]
+    this.#doubt = () => rootAbove(top, authorities(), trust)
+    // What is found at once is not asked again, and holds on to no certificate.
+    void this.roots
+  }
+
+  get roots(): readonly string[] {
+    const root = this.#doubt?.()
+    if (root !== undefined) {
+      this.#roots = [root]
+      this.#doubt = undefined
+    }
+    return this.#roots
+  }
 }

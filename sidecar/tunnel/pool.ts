@@ -1,5 +1,6 @@
 import { formatSpiffeId } from '#mesh/spiffe-id.ts'
 import { streamsPerTunnel } from './frames/limits.ts'
+import type { Peer } from './peer.ts'
 import type { Tunnel, TunnelLayer, TunnelTarget } from './tunnel.ts'
 
 /** A tunnel that carried nothing for so long is closed, in milliseconds. */
@@ -53,6 +54,11 @@ export class TunnelPool {
     const cause = new Error('the sidecar ends')
     this.#closing.abort(cause)
     for (const tunnels of this.#tunnels.values()) for (const tunnel of tunnels) tunnel.destroy(cause)
+  }
+
+  /** Who is at the other end of each tunnel that is there. */
+  *peers(): Generator<Peer> {
+    for (const tunnels of this.#tunnels.values()) for (const { peer } of tunnels) yield peer
   }
 
   get size(): number {

@@ -37,7 +37,7 @@ export class TunnelServer {
   readonly #buffers: BufferBudget
   readonly #peers: PeerBudgets
   readonly #handshakes: Handshakes
-  readonly #sessions = new Set<FrameSession>()
+  readonly #sessions = new Map<FrameSession, Peer>()
   /** Lines about refusals: whoever floods the port must not flood the log. */
   readonly #lines = new Budget(100, 10)
   /** Cut by us, and not told by Node yet. */
@@ -74,6 +74,11 @@ export class TunnelServer {
     return this.#sessions.size
   }
 
+  /** Who opened them. */
+  peers(): Iterable<Peer> {
+    return this.#sessions.values()
+  }
+
   /** Connections whose peer has not proved itself yet. */
   get handshakes(): number {
     return this.#handshakes.size
@@ -86,11 +91,11 @@ export class TunnelServer {
   async refresh(): Promise<void> {
     const { contexts } = this.#options
     const trust = contexts.trust()
-    for (const session of this.#sessions) session.close()
-    // A root that is gone may have vouched for a peer. A certificate alone is no reason to lose what the peer, whose
-    // half of the handshake may be over, has asked for already.
-    if (trust === this.#trust) this.#handshakes.age()
-    else this.#handshakes.cut()
+    for (const session of this.#sessions.keys()) session.close()
+    // A root that is gone may have vouched for a peer. Anything else is no reason to lose what the peer, whose half of
+    // the handshake may be over, has asked for already.
+    if (this.#trust && !includes(trust, this.#trust)) this.#handshakes.cut()
+    else this.#handshakes.age()
     this.#trust = trust
     const context = tlsContext(contexts.certificate(), trust)
     if (this.#tls) this.#tls.setSecureContext(context)
@@ -106,7 +111,7 @@ export class TunnelServer {
     this.#listener?.close()
     // A peer whose half of the handshake is over may have asked for something already.
     this.#handshakes.age()
-    for (const session of this.#sessions) session.close()
+    for (const session of this.#sessions.keys()) session.close()
     if (this.#sessions.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onLastClosed = resolve
@@ -116,7 +121,7 @@ export class TunnelServer {
   /** Cuts what is still there. */
   cut(): void {
     // Without a cause, streams of which our half has ended would tell an end where there is none.
-    for (const session of this.#sessions) session.destroy(new Error('the sidecar ends'))
+    for (const session of this.#sessions.keys()) session.destroy(new Error('the sidecar ends'))
   }
 
   /** Never listens itself: it is handed the connections that there is room for. */
@@ -202,7 +207,7 @@ export class TunnelServer {
       () => session.close(),
       Math.min(peer.notAfter - Date.now(), 2 ** 31 - 1),
     ).unref()
-    this.#sessions.add(session)
+    this.#sessions.set(session, peer)
     if (stale) session.close()
   }
 
@@ -216,6 +221,11 @@ export class TunnelServer {
     if (!this.#lines.take()) return
     this.#options.log.info('a tunnel was refused', { peer: socket.remoteAddress, reason, ...fields })
   }
+}
+
+/** Whether whoever was believed before still is. */
+function includes(bundle: TrustBundle, before: TrustBundle): boolean {
+  return before.byFingerprint.keys().every((root) => bundle.byFingerprint.has(root))
 }
 
 /** Budgets belong to a pod: who it proved to be, and where it is. */

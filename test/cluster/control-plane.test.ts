@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { credentials, Metadata, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { makeCsr } from '#control-plane/authority/testing/csr.ts'
-import type { ControlPlaneConfig } from '#control-plane/config.ts'
+import { type ControlPlaneConfig, defaultRotation } from '#control-plane/config.ts'
 import { type ControlPlanePorts, runControlPlane } from '#control-plane/control-plane.ts'
 import { typeUrls } from '#control-plane/model/type-urls.ts'
 import { DiscoveryClient } from '#control-plane/push/testing/grpc-client.ts'
@@ -40,6 +40,7 @@ async function startReplica(podName: string): Promise<Replica> {
     certificateLifetime: 3_600_000,
     namespace,
     checkTokenAddress: true,
+    rotation: defaultRotation,
     logLevel: 'debug',
   }
   const end = new AbortController()

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { exportKey } from '#control-plane/authority/keys.ts'
 import { authority, wholePem } from '#control-plane/authority/plugged/testing/enterprise.ts'
 import { exportPkcs12 } from '#control-plane/authority/plugged/testing/pkcs12.ts'
-import type { ControlPlaneConfig } from '#control-plane/config.ts'
+import { type ControlPlaneConfig, defaultRotation } from '#control-plane/config.ts'
 import { runControlPlane } from '#control-plane/control-plane.ts'
 import type { ApiClient } from '#control-plane/watch/kubernetes/api/client.ts'
 import { createLog } from '#runtime/log.ts'
@@ -36,6 +36,7 @@ function startReplica(podName: string): Replica {
     certificateLifetime: 3_600_000,
     namespace,
     checkTokenAddress: true,
+    rotation: defaultRotation,
     logLevel: 'debug',
   }
   const write = (line: string) => void records.push(JSON.parse(line) as Record<string, unknown>)

@@ -56,11 +56,15 @@ export class ControlPlane implements AsyncDisposable {
       env: { WEFT_REGISTRY: registry, WEFT_STATE_DIR: this.stateDirectory, ...env },
     })
     this.processes.push(process)
-    await process.alive('the control plane to listen', async () => {
-      const socket = await connectFrom(this.#standing, `${plan.controlPlane}:${ports.controlPlane}`)
-      socket.destroy()
-      return existsSync(this.trustBundle)
-    })
+    await process.alive(
+      'the control plane to listen',
+      async () => {
+        const socket = await connectFrom(this.#standing, `${plan.controlPlane}:${ports.controlPlane}`)
+        socket.destroy()
+        return existsSync(this.trustBundle)
+      },
+      { timeout: 30_000 },
+    )
   }
 
   /** SIGTERM, as an ordinary restart has it. */

@@ -5,7 +5,7 @@ import { fileStatus } from '#control-plane/authority/revocation/identity-status.
 import { FileLedger } from '#control-plane/authority/serials/file-ledger.ts'
 import { StateDirectory } from '#control-plane/authority/state-directory.ts'
 import { TokenRefused, type TokenVerifier } from '#control-plane/authority/tokens.ts'
-import type { ControlPlaneConfig } from '#control-plane/config.ts'
+import { type ControlPlaneConfig, defaultRotation } from '#control-plane/config.ts'
 import { type Serving, serve } from '#control-plane/control-plane.ts'
 import type { Platform } from '#control-plane/platform.ts'
 import { noIdentityRequests } from '#mesh/identity-requests.ts'
@@ -64,6 +64,7 @@ async function platformOf(
     identityRequests: new Changeable(noIdentityRequests),
     identityStatus: fileStatus(state),
     serials,
+    unwrittenTrust: () => [],
     publishTrust: async (bundle) => publishTrust(bundle),
     published: async () => {},
     [Symbol.asyncDispose]: () => serials[Symbol.asyncDispose](),
@@ -94,6 +95,7 @@ function configOf(stateDir: string): ControlPlaneConfig {
     certificateLifetime: 86_400_000,
     namespace: 'weft-system',
     checkTokenAddress: false,
+    rotation: defaultRotation,
     logLevel: 'error',
   }
 }

@@ -154,6 +154,17 @@ describe('an old root', () => {
     })
     expect(at(start + timing.grace)).toMatchObject({ kind: 'go', leftBehind: ['shop/db'] })
   })
+
+  test('waits for word of those who are away, but not for days', () => {
+    const gone = [follower('shop/gone', { connected: false, cleared: false })]
+    const at = (now: number, watchedSince = start) =>
+      advance(retiring, facts({ now, watchedSince, followers: gone }), timing)
+    expect(at(start + timing.limit - 1)).toMatchObject({
+      waits: [{ kind: 'connection', names: ['shop/gone'], until: start + timing.limit }],
+    })
+    expect(at(start + timing.limit)).toMatchObject({ kind: 'go', leftBehind: ['shop/gone'] })
+    expect(at(start + timing.limit, start + timing.limit - 1)).toMatchObject({ kind: 'wait' })
+  })
 })
 
 test('a request in the middle of a rotation is answered by that one', () => {
@@ -205,8 +216,11 @@ describe('whatever happens', () => {
           expect(after[0]).toBe(step.to.signing)
           for (const lost of before.filter((root) => !after.includes(root))) {
             expect(lost).toBe(oldRoot(state))
-            const unclear = at.followers.some(({ cleared }) => !cleared)
-            expect(!unclear || now - state.since >= timing.grace).toBe(true)
+            const unclear = at.followers.filter(({ cleared }) => !cleared)
+            const graceIsOver = now - state.since >= timing.grace
+            expect(graceIsOver || unclear.every(({ connected }) => !connected)).toBe(true)
+            const limitIsOver = now - Math.max(state.since, watchedSince) >= timing.limit
+            expect(graceIsOver || limitIsOver || unclear.length === 0).toBe(true)
             expect(now - state.since).toBeGreaterThanOrEqual(timing.dwell)
           }
           if (step.to.signing !== state.signing) {

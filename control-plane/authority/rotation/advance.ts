@@ -51,7 +51,7 @@ export interface RotationTiming {
 
 /** What a phase waits for, and who it is. */
 export interface Wait {
-  readonly kind: 'time' | 'issuer' | 'bundle' | 'acknowledgement' | 'renewal' | 'tunnels'
+  readonly kind: 'time' | 'issuer' | 'bundle' | 'acknowledgement' | 'renewal' | 'tunnels' | 'connection'
   /** Who or what, e.g. `shop/frontend`; none where it is time alone. */
   readonly names: readonly string[]
   /** When it is over at the latest, in milliseconds since 1970; undefined where it is not by time. */
@@ -146,8 +146,15 @@ function reissuing<Root>({ since }: RotationState<Root>, facts: Facts<Root>, tim
 }
 
 function retiring<Root>({ since }: RotationState<Root>, facts: Facts<Root>, timing: RotationTiming): Wait[] {
-  const connected = facts.followers.filter(({ cleared }) => !cleared)
-  return [...time(since + timing.dwell), ...waitFor('tunnels', connected.map(nameOf), since + timing.grace)]
+  const unclear = facts.followers.filter(({ cleared }) => !cleared)
+  const [here, away] = [true, false].map((where) => unclear.filter(({ connected }) => connected === where))
+  // What two pods that are both away have between them no bundle cuts; the other end of all else is here.
+  const patience = Math.max(since, facts.watchedSince) + timing.limit
+  return [
+    ...time(since + timing.dwell),
+    ...waitFor('tunnels', here!.map(nameOf), since + timing.grace),
+    ...waitFor('connection', away!.map(nameOf), Math.min(patience, since + timing.grace)),
+  ]
 }
 
 function time(until: number): Wait[] {

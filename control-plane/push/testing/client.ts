@@ -7,8 +7,8 @@ import { Delivery } from '../delivery.ts'
 import type { DiscoveryRequest } from '../request.ts'
 import type { DiscoveryResponse } from '../response.ts'
 
-export function modelOf(state: RegistryState): Model {
-  return buildModel(state, { trustDomain: state.mesh.trustDomain, rootsPem: 'ROOTS' })
+export function modelOf(state: RegistryState, rootsPem = 'ROOTS'): Model {
+  return buildModel(state, { trustDomain: state.mesh.trustDomain, rootsPem })
 }
 
 /** A client and the delivery that serves it, without a wire between them. */
@@ -41,6 +41,7 @@ export class Client {
       unsubscribe: [],
       initialVersions: new Map(),
       answer: undefined,
+      roots: undefined,
     }
     return this.delivery.receive({ type, ...none, ...parts })
   }

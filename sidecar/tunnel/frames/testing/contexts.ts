@@ -47,5 +47,6 @@ export function contextSource({ identity, key, chain, root }: PlainContext): Con
   const parsed = spiffeId(identity.trustDomain, identity.namespace, identity.serviceAccount)!
   const certificate = parseCertificate(key, chain, parsed)
   const trust = parseTrustBundle('cluster.local', root)
-  return { certificate: () => certificate, trust: () => trust }
+  const { intermediates } = certificate
+  return { certificate: () => certificate, trust: () => trust, authorities: () => intermediates }
 }

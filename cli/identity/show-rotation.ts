@@ -1,0 +1,33 @@
+import { type Output, print } from '../output.ts'
+import { describeRotation } from './describe-rotation.ts'
+import { follow } from './follow-rotation.ts'
+import { readRotation } from './read-rotation.ts'
+import { openTarget, type TargetChoice } from './target.ts'
+
+const command = 'weft identity status'
+
+export interface ShowRequest {
+  readonly choice: TargetChoice
+  /** Whether to tell it again whenever it changes. */
+  readonly watch: boolean
+  readonly output: Output
+}
+
+/** Tells how the roots stand. */
+export async function showRotation({ choice, watch, output }: ShowRequest): Promise<void> {
+  const target = await openTarget(command, choice)
+  const read = () => readRotation(command, target)
+  if (!watch) {
+    const status = await read()
+    print(
+      output,
+      () => status,
+      () => describeRotation(status, Date.now()),
+    )
+    return
+  }
+  for await (const status of follow(read)) {
+    const text = output === 'json' ? JSON.stringify(status) : `${describeRotation(status, Date.now())}\n`
+    process.stdout.write(`${text}\n`)
+  }
+}
