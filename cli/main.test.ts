@@ -51,7 +51,7 @@ describe('weft', () => {
   })
 })
 
-const identityCommands = ['identity revoke']
+const identityCommands = ['revoke', 'rotate', 'status'].map((name) => `identity ${name}`)
 
 describe.each([...commands, ...proxyCommands, ...identityCommands])('weft %s', (command) => {
   it('has help with examples', async () => {

@@ -17,6 +17,7 @@ export function addIdentity(program: Command): Command {
     examples: [
       ['weft identity status', 'which roots are trusted, and how a rotation stands'],
       ['weft identity rotate', 'replace the root, with no restart'],
+      ['weft identity revoke frontend-1 -n shop', 'cut one pod off'],
     ],
   })
   return identity
