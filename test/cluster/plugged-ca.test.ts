@@ -1,12 +1,16 @@
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Signer } from '#control-plane/authority/certificate.ts'
 import { exportKey } from '#control-plane/authority/keys.ts'
 import { authority, wholePem } from '#control-plane/authority/plugged/testing/enterprise.ts'
-import { exportPkcs12 } from '#control-plane/authority/plugged/testing/pkcs12.ts'
+import { temporaryFolder } from '#control-plane/authority/testing/temporary-folder.ts'
 import { type ControlPlaneConfig, defaultRotation } from '#control-plane/config.ts'
 import { runControlPlane } from '#control-plane/control-plane.ts'
 import type { ApiClient } from '#control-plane/watch/kubernetes/api/client.ts'
 import { createLog } from '#runtime/log.ts'
+import { documentedCommands, runDocumented } from '#test/harness/documented.ts'
 import { until } from '#test/harness/until.ts'
 import { type ApiServer, hasApiServer, startApiServer } from './api-server/api-server.ts'
 import { chartObjects, create, createNamespace, createToken } from './api-server/manifests.ts'
@@ -14,8 +18,10 @@ import { chartObjects, create, createNamespace, createToken } from './api-server
 // A control plane of its own on a real API server: the root of the whole suite's cluster would change otherwise.
 const namespace = 'weft-system'
 const secrets = `/api/v1/namespaces/${namespace}/secrets`
-const policy = authority('Policy', authority('Root', undefined, { key: 'P-384' }), { key: 'RSA-2048' })
-const [first, second] = [authority('First', policy), authority('Second', policy)]
+/** What an enterprise has, made by the commands of docs/plugged-ca.md. */
+let folder: ReturnType<typeof temporaryFolder>
+let root: string
+let policy: Signer
 
 let api: ApiServer
 let operator: ApiClient
@@ -59,6 +65,10 @@ function startReplica(podName: string): Replica {
 
 describe.skipIf(!hasApiServer)('a certificate authority in the Secret weft-ca', () => {
   beforeAll(async () => {
+    folder = temporaryFolder()
+    runDocumented(documentedCommands('plugged-ca.md', 'With openssl'), folder.path)
+    root = file('root.crt')
+    policy = signerOf('policy', new X509Certificate(root))
     api = await startApiServer()
     operator = api.client
     await createNamespace(operator, namespace)
@@ -80,6 +90,7 @@ describe.skipIf(!hasApiServer)('a certificate authority in the Secret weft-ca', 
     await replica?.[Symbol.asyncDispose]()
     vi.unstubAllEnvs()
     await api?.[Symbol.asyncDispose]()
+    folder?.[Symbol.dispose]()
     expect(records.filter((record) => JSON.stringify(record).includes('forbidden'))).toEqual([])
   }, 60_000)
 
@@ -88,30 +99,36 @@ describe.skipIf(!hasApiServer)('a certificate authority in the Secret weft-ca', 
     expect(await names()).toEqual([])
   })
 
-  test('is taken as cert-manager writes it, and its root alone is what the mesh trusts', async () => {
-    const chain = [first, policy].map(({ certificate }) => certificate.toString()).join('')
-    const root = policy.issuers[0]!.toString()
-    await put({ 'tls.crt': chain, 'tls.key': exportKey(first.privateKey), 'ca.crt': root })
+  test('is made by the page’s own command, and its root alone is what the mesh trusts', async () => {
+    kubectl(0)
     await replica.serving
     await until('the trust bundle', async () => (await trustBundle()) === root, { timeout: 30_000 })
     expect(await dataOf('weft-root')).toMatchObject({ 'tls.crt': root, 'tls.key': '' })
   })
 
   test('is kept as the issuer, so that it outlives what is put in its place', async () => {
-    await issuerIs('First')
+    await issuerIs('Example Mesh')
     await put({ 'tls.crt': 'rubbish', 'tls.key': 'rubbish' })
     await told(
       'it is neither PEM nor PKCS #12: write the certificates and the key as PEM, or export a .p12 file',
     )
-    await issuerIs('First')
+    await issuerIs('Example Mesh')
     await using another = startReplica('replica-2')
     await another.serving
   })
 
-  test('is replaced under its root at once, in the other way', async () => {
-    await put({ 'ca.p12': exportPkcs12(second, 'pass wörd'), password: 'pass wörd' })
+  test('is replaced under its root at once, as cert-manager writes it', async () => {
+    const second = authority('Second', policy)
+    const chain = [second, policy].map(({ certificate }) => certificate.toString()).join('')
+    await put({ 'tls.crt': chain, 'tls.key': exportKey(second.privateKey), 'ca.crt': root })
     await issuerIs('Second')
-    expect(await trustBundle()).toBe(policy.issuers[0]!.toString())
+    expect(await trustBundle()).toBe(root)
+  })
+
+  test('is replaced by PKCS #12, by the page’s own command', async () => {
+    await operator.request({ method: 'DELETE', path: `${secrets}/weft-ca` })
+    kubectl(1)
+    await issuerIs('Example Mesh')
   })
 
   test('under another root becomes the next one, and signs nothing yet', async () => {
@@ -120,19 +137,37 @@ describe.skipIf(!hasApiServer)('a certificate authority in the Secret weft-ca', 
     await until('word of it', () =>
       records.some(({ message }) => String(message).startsWith('another root than')),
     )
-    await issuerIs('Second')
+    await issuerIs('Example Mesh')
   })
 
   test('that is removed stays in use', async () => {
     await operator.request({ method: 'DELETE', path: `${secrets}/weft-ca` })
     await until('word of it', () => {
-      return records.filter(({ problem }) => problem === 'it is missing: create it').length >= 2
+      return records.filter(({ problem }) => problem === 'it is missing: create it').length >= 3
     })
-    await issuerIs('Second')
+    await issuerIs('Example Mesh')
   })
 })
 
-async function put(data: Readonly<Record<string, string | Buffer>>): Promise<void> {
+function file(name: string): string {
+  return readFileSync(join(folder.path, name), 'utf8')
+}
+
+function signerOf(name: string, above: X509Certificate): Signer {
+  return {
+    certificate: new X509Certificate(file(`${name}.crt`)),
+    privateKey: createPrivateKey(file(`${name}.key`)),
+    issuers: [above],
+  }
+}
+
+/** Runs a command of the page's section on Kubernetes, as an operator would. */
+function kubectl(block: number): void {
+  const command = documentedCommands('plugged-ca.md', 'In Kubernetes')[block]!
+  runDocumented([command], folder.path, { KUBECONFIG: api.kubeconfig(api.token) })
+}
+
+async function put(data: Readonly<Record<string, string>>): Promise<void> {
   const encoded = Object.entries(data).map(([key, value]) => [key, Buffer.from(value).toString('base64')])
   const body = {
     apiVersion: 'v1',

@@ -10,9 +10,17 @@ export function documentedCommands(page: string, heading: string): readonly stri
   return [...section.matchAll(/^```sh\n([^]*?)^```$/gm)].map(([, commands]) => commands!)
 }
 
-/** Runs commands as they are written, in a folder. */
-export function runDocumented(commands: readonly string[], folder: string): void {
+/** Runs commands as they are written, in a folder, with more variables in their environment if need be. */
+export function runDocumented(
+  commands: readonly string[],
+  folder: string,
+  env: Readonly<Record<string, string>> = {},
+): void {
   for (const command of commands) {
-    execFileSync('sh', ['-euc', command], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+    execFileSync('sh', ['-euc', command], {
+      cwd: folder,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
   }
 }

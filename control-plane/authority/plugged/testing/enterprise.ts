@@ -1,7 +1,15 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto'
 import { name, type Signer, signCertificate, subjectOf } from '../../certificate.ts'
-import { type ExtensionName, extensionIdentifiers } from '../../certificate-extensions.ts'
-import { boolean, type Der, encodeDer, objectIdentifier, octetString, sequence } from '../../der.ts'
+import { type ExtensionName, extensionIdentifiers, subjectKeyOf } from '../../certificate-extensions.ts'
+import {
+  boolean,
+  type Der,
+  encodeDer,
+  objectIdentifier,
+  octetString,
+  sequence,
+  taggedBytes,
+} from '../../der.ts'
 import { authorityExtensions } from '../../extensions.ts'
 import { exportKey } from '../../keys.ts'
 
@@ -25,6 +33,7 @@ export function authority(commonName: string, above?: Signer, options: Authority
   const publicKey = createPublicKey(privateKey)
   const subject = name({ organization: 'Example', commonName })
   const issuerKey = above ? above.privateKey : privateKey
+  const aboveKey = above && subjectKeyOf(above.certificate)
   const usual = authorityExtensions(publicKey, createPublicKey(issuerKey), 1, 'spiffe://unused')
   const fields = {
     subject,
@@ -35,6 +44,8 @@ export function authority(commonName: string, above?: Signer, options: Authority
     extensions: replaced(usual, {
       basicConstraints: sequence(boolean(true)),
       subjectAltName: undefined,
+      // As the one above names its own key, which others do in another way than weft.
+      ...(aboveKey && { authorityKeyIdentifier: sequence(taggedBytes(0, aboveKey)) }),
       ...options.extensions,
     }),
   }
@@ -72,9 +83,12 @@ function replaced(
     const bytes = encodeDer(extension)
     return !Object.keys(others).some((each) => bytes.includes(encodeDer(identifier(each as ExtensionName))))
   })
-  const added = Object.entries(others).flatMap(([each, value]) =>
-    value ? [sequence(identifier(each as ExtensionName), boolean(true), octetString(encodeDer(value)))] : [],
-  )
+  const added = Object.entries(others).flatMap(([each, value]) => {
+    if (!value) return []
+    // Nobody knows what a critical one of these would mean.
+    const critical = each === 'authorityKeyIdentifier' ? [] : [boolean(true)]
+    return [sequence(identifier(each as ExtensionName), ...critical, octetString(encodeDer(value)))]
+  })
   return [...kept, ...added]
 }
 
