@@ -13,11 +13,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sidecarUid } from '#mesh/ports.ts'
+import type { RotationStatus } from '#mesh/rotation-status.ts'
 import { controlPlaneUid } from '#test/harness/control-plane.ts'
 import { documentedCommands, runDocumented } from '#test/harness/documented.ts'
 import { Intruder } from '#test/harness/intruder.ts'
 import { type Mesh, startMesh } from '#test/harness/mesh.ts'
 import { lacks } from '#test/harness/requirements.ts'
+import { rotationReaches } from '#test/harness/rotation.ts'
 import { Ticks } from '#test/harness/ticks.ts'
 import { until } from '#test/harness/until.ts'
 import type { Workload } from '#test/harness/workload.ts'
@@ -179,6 +181,66 @@ describe.skipIf(lacks('a plugged-in authority', 'openssl'))('an authority of som
   async function told(problem: string): Promise<void> {
     const isTold = () => mesh.controlPlane.log.some((record) => record['problem'] === problem)
     await until(`the control plane to say "${problem}"`, isTold, { timeout: 10_000 })
+  }
+})
+
+describe.skipIf(lacks('a plugged-in authority', 'openssl'))('another root', () => {
+  let enterprises: readonly [Enterprise, Enterprise]
+  let mesh: Mesh
+  let alice: Workload
+  let bob: Workload
+  /** Changed before the control plane is started again. */
+  const env: Record<string, string> = { WEFT_ROTATION_DWELL: '2s', WEFT_ROTATION_LIMIT: '1m' }
+
+  beforeAll(async () => {
+    enterprises = [new Enterprise(), new Enterprise()]
+    mesh = await startMesh({ controlPlane: env, sidecars: { WEFT_RENEWAL_SPREAD: '1s' } })
+    ;[alice, bob] = await Promise.all([mesh.workload('alice'), mesh.workload('bob')])
+    await bob.app('ticker', ['--port', '9000'])
+  })
+
+  afterAll(async () => {
+    await mesh?.[Symbol.asyncDispose]()
+    for (const enterprise of enterprises ?? []) enterprise[Symbol.dispose]()
+  })
+
+  test('comes with the first authority that is plugged in, and no connection is lost', async () => {
+    const [enterprise] = enterprises
+    enterprise.plug('mesh.p12')
+    env['WEFT_CA_FILE'] = enterprise.file
+    env['WEFT_CA_PASSWORD_FILE'] = enterprise.passwordFile
+    await followed(enterprise, async () => {
+      await mesh.controlPlane.stop()
+      await mesh.controlPlane.start()
+    })
+  }, 120_000)
+
+  test('comes with an authority of somebody else, and no connection is lost', async () => {
+    const [first, second] = enterprises
+    cpSync(join(second.folder, 'mesh.pem'), join(first.folder, 'other.pem'))
+    await followed(second, () => first.plug('other.pem'))
+  }, 120_000)
+
+  /** Has the mesh go over to the root of an enterprise, under a connection that is older than that. */
+  async function followed({ folder }: Enterprise, change: () => void | Promise<void>): Promise<void> {
+    const root = new X509Certificate(readFileSync(join(folder, 'root.crt')))
+    const fingerprint = root.fingerprint256.replaceAll(':', '').toLowerCase()
+    const isSigning = ({ roots }: RotationStatus) => roots[0]?.fingerprint === fingerprint
+    using old = new Ticks(await alice.connect(`${bob.ip}:9000`))
+    await old.more(1)
+    await change()
+    await rotationReaches(mesh.controlPlane, 'retiring', { timeout: 60_000 }, isSigning)
+    // The connection from before is what the old root stays for.
+    await old.more(1)
+    using fresh = new Ticks(await alice.connect(`${bob.ip}:9000`))
+    await fresh.more(1)
+    old[Symbol.dispose]()
+    await rotationReaches(mesh.controlPlane, 'stable', { timeout: 60_000 }, isSigning)
+    await fresh.more(1)
+    expect(new X509Certificate(readFileSync(mesh.controlPlane.trustBundle)).raw).toEqual(root.raw)
+    expect(readFileSync(mesh.controlPlane.trustBundle, 'utf8').match(/BEGIN/g)).toHaveLength(1)
+    const { cert } = await new Intruder(mesh, alice).leaf()
+    expect(new X509Certificate(cert).issuer).toBe('O=Example\nCN=Example Mesh')
   }
 })
 
