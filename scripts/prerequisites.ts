@@ -19,11 +19,13 @@ const packages = {
   iptables: 'iptables',
   mount: 'mount',
   nc: 'netcat-openbsd',
+  nft: 'nftables',
   nginx: 'nginx',
   'ngx_stream_module.so': 'libnginx-mod-stream',
   nsenter: 'util-linux',
   openssl: 'openssl',
   prlimit: 'util-linux',
+  prometheus: 'prometheus',
   'redis-benchmark': 'redis-tools',
   'redis-cli': 'redis-tools',
   'redis-server': 'redis-server',
@@ -53,7 +55,7 @@ export const testCommands: readonly Command[] = [
 
 /** What the cluster suite needs beside Go, of which distributions carry old ones. */
 export const clusterCommands: readonly Command[] = [
-  ...(['ip', 'iptables', 'mount', 'nsenter', 'openssl', 'unshare'] as const),
+  ...(['ip', 'iptables', 'mount', 'nft', 'nginx', 'nsenter', 'openssl', 'prometheus', 'unshare'] as const),
   ...(['buildah', 'containerd', 'ctr', 'etcd', 'host-local', 'runc'] as const),
 ]
 
@@ -118,7 +120,9 @@ const services: Readonly<Record<string, readonly string[]>> = {
   'etcd-server': ['etcd.service'],
   haproxy: ['haproxy.service'],
   iperf3: ['iperf3.service'],
+  nftables: ['nftables.service'],
   nginx: ['nginx.service'],
+  prometheus: ['prometheus.service'],
   'redis-server': ['redis-server.service'],
 }
 

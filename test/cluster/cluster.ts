@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildPrograms, cacheDirectory } from './build/programs.ts'
 import { releaseOf } from './build/release.ts'
 import { buildClusterImages, dnsImage } from './images/cluster.ts'
-import { ImageStore } from './images/store.ts'
+import { loadImages } from './images/load.ts'
+import { storeOfMachine } from './images/store.ts'
 import { dnsManifests } from './node/dns.ts'
 import { inside, startNode, stopNode } from './node/lifetime.ts'
 import { type Place, placeOf } from './node/place.ts'
@@ -19,11 +19,11 @@ export interface ClusterOptions {
   readonly say: (line: string) => void
 }
 
-/** A Kubernetes cluster of one node on this machine, in namespaces of its own. */
+/** A Kubernetes cluster of two nodes on this machine, in namespaces of its own. */
 export class Cluster implements AsyncDisposable {
   readonly place: Place
   readonly programs: string
-  readonly images = imageStore()
+  readonly images = storeOfMachine()
 
   private constructor(place: Place, programs: string) {
     this.place = place
@@ -50,18 +50,9 @@ export class Cluster implements AsyncDisposable {
     return new Cluster(placeOf(name), await buildPrograms(releaseOf(kubernetes), () => {}))
   }
 
-  /** Gives the node these images from the store. */
+  /** Gives each node these images from the store. */
   async load(images: readonly string[]): Promise<void> {
-    const layout = await this.images.export(images)
-    try {
-      const tar = spawn('tar', ['-C', layout, '-cf', '-', '.'], { stdio: ['ignore', 'pipe', 'inherit'] })
-      const [command, ...args] = inside(this.place, ['ctr', '-n', 'k8s.io', 'image', 'import', '-'], true)
-      const load = spawn(command!, args, { stdio: [tar.stdout, 'ignore', 'inherit'] })
-      const [status] = (await once(load, 'exit')) as [number | null]
-      if (status !== 0) throw new Error(`the node did not take the images ${images.join(', ')}`)
-    } finally {
-      rmSync(layout, { recursive: true, force: true })
-    }
+    await loadImages(this.place, images)
   }
 
   /** Runs kubectl as the cluster's administrator, with `input` on its standard input; rejects when it fails. */
@@ -88,7 +79,14 @@ export class Cluster implements AsyncDisposable {
   /** What reaches this cluster: for `run`, and for people. */
   get environment(): NodeJS.ProcessEnv {
     const path = `${this.programs}:${process.env['PATH'] ?? ''}`
-    return { ...process.env, PATH: path, KUBECONFIG: this.place.kubeconfig }
+    return {
+      ...process.env,
+      PATH: path,
+      KUBECONFIG: this.place.kubeconfig,
+      WEFT_CLUSTER_NAME: this.place.name,
+      // By which who is inside finds the way out again, for as long as this process lives.
+      WEFT_MACHINE_NETWORK: `/proc/${process.pid}/ns/net`,
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -102,9 +100,4 @@ export class Cluster implements AsyncDisposable {
     await this.kubectl(['apply', '-f', '-'], JSON.stringify(list))
     await this.kubectl(['-n', 'kube-system', 'rollout', 'status', 'deployment/coredns', '--timeout=60s'])
   }
-}
-
-/** Shared by the clusters of this machine. */
-export function imageStore(): ImageStore {
-  return new ImageStore(join(cacheDirectory(), 'images'))
 }

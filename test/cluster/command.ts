@@ -7,7 +7,7 @@ import { loadImages, runSuite } from './suite.ts'
 const help = `Usage: npm run test:cluster -- [options] [-- arguments of vitest]
        node test/cluster/main.ts up | images | down | enter [--name NAME] [-- command]
 
-Makes a Kubernetes cluster of one node on this machine, runs the cases of test/cluster in it, and removes it.
+Makes a Kubernetes cluster of two nodes on this machine, runs the cases of test/cluster in it, and removes it.
 
   --context NAME       run the cases in the cluster of this kubeconfig context instead; it has to have the images
   --keep               leave the cluster standing
@@ -15,7 +15,7 @@ Makes a Kubernetes cluster of one node on this machine, runs the cases of test/c
   --name NAME          what the cluster is called (default: suite)
 
   up                   make a cluster that stays
-  images               build this checkout's images and give them to its node
+  images               build this checkout's images and give them to its nodes
   down                 remove it
   enter -- COMMAND     run a command where the cluster's addresses are reachable, with kubectl on the path
 `

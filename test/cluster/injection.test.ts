@@ -3,6 +3,7 @@ import { weft } from './harness/installation.ts'
 import { kubectl } from './harness/kubectl.ts'
 import { pod, template } from './harness/manifests.ts'
 import { Namespace } from './harness/namespace.ts'
+import { workers } from './harness/nodes.ts'
 import { Shop } from './harness/shop.ts'
 
 interface PodSpec {
@@ -138,6 +139,16 @@ describe('injection', () => {
     expect(nonce(seen.spec.spec)).toBe(nonce(spec))
   })
 
+  test('row 47: nothing that injection adds keeps a node from being scaled down', async () => {
+    const { spec } = await dryRun(pod('movable'))
+    type Volume = { name: string; emptyDir?: object; hostPath?: object }
+    const { volumes = [] } = spec.spec as { volumes?: readonly Volume[] }
+    expect(volumes.map(({ name }) => name)).toEqual(expect.arrayContaining(['weft-token', 'weft-trust']))
+    // The autoscaler leaves a node alone on which a pod keeps data: an emptyDir or a hostPath, unless the pod says that it
+    // is safe to evict; kubectl drain asks the same question of the first (nodes.test.ts).
+    expect(volumes.filter(({ emptyDir, hostPath }) => emptyDir ?? hostPath)).toEqual([])
+  })
+
   test('pods of a Deployment, a StatefulSet, a DaemonSet and a Job are meshed', async () => {
     const { metadata, spec } = template('kind')
     const apps = { selector: { matchLabels: { app: 'kind' } }, template: { metadata, spec } }
@@ -161,7 +172,7 @@ describe('injection', () => {
       await namespace.kubectl(['rollout', 'status', kind, '--timeout=60s'])
     }
     const { items } = await namespace.read<{ items: PodSpec[] }>('pods', '-l', 'app=kind')
-    expect(items).toHaveLength(4)
+    expect(items).toHaveLength(3 + (await workers()).length)
     for (const { spec } of items) {
       expect(spec.initContainers?.map(({ name }) => name)).toEqual(['weft-init', 'weft-proxy'])
     }

@@ -136,7 +136,7 @@ describe('lifecycle', () => {
     ).toEqual([])
   })
 
-  test('a transfer is reset when its pod is killed', async () => {
+  test('row 22: a transfer is reset when its pod is killed', async () => {
     const { client, namespace } = shop
     const victim = await namespace.pod(pod('victim', { run: ['ticker.ts', '--port', '8080'] }))
     await using held = client.start('listen.ts', victim.ip, '8080')

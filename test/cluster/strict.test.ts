@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { until } from '../harness/until.ts'
+import { secretOf, selfSigned } from './harness/certificate.ts'
+import { apply, kubectl } from './harness/kubectl.ts'
 import { peerAuthentication, pod, service } from './harness/manifests.ts'
+import { securePod } from './harness/secure-pod.ts'
 import { Shop } from './harness/shop.ts'
 
 let shop: Shop
@@ -57,4 +61,68 @@ describe('strict', () => {
     expect(await namespace.kubectl(['logs', 'server', '-c', 'app'])).toContain('listening')
     expect((await server.forwarded(8080, (url) => fetch(url))).status).toBe(200)
   })
+
+  test('row 18: the API server asks a webhook in a strict pod, on a port that is open to it, by TLS of its own', async () => {
+    const { namespace } = shop
+    const own = selfSigned(`guard.${namespace.name}.svc`)
+    await namespace.apply(
+      secretOf('guard', own),
+      service('guard', { ports: [{ port: 443, targetPort: 8443 }] }),
+      peerAuthentication('guard', {
+        mode: 'Strict',
+        selector: { matchLabels: { app: 'guard' } },
+        ports: { 8443: 'Permissive' },
+      }),
+    )
+    const guard = await namespace.pod(securePod('guard', 'guard'))
+    await using webhook = new AsyncDisposableStack()
+    webhook.defer(
+      async () => void (await kubectl(['delete', 'validatingwebhookconfiguration', namespace.name])),
+    )
+    await apply([guardedBy(namespace.name, own.certificate)])
+    const guarded = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'guarded', labels: { guarded: 'yes' } },
+    }
+    await until(
+      'the webhook to be asked',
+      async () => {
+        const refusal = await namespace.apply(guarded).then(
+          () => 'it was admitted',
+          (error: Error) => error.message,
+        )
+        return refusal.includes('the webhook in the mesh was asked')
+      },
+      { timeout: 30_000, interval: 500 },
+    )
+    expect(await guard.connection({ direction: 'inbound', destination: `${guard.ip}:8443` })).toMatchObject({
+      security: 'none',
+      outcome: 'closed',
+    })
+  })
 })
+
+/** Asks the Service `guard` of a namespace about every ConfigMap there that says so. */
+function guardedBy(namespace: string, root: string): object {
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: namespace },
+    webhooks: [
+      {
+        name: 'guard.weft.test',
+        admissionReviewVersions: ['v1'],
+        sideEffects: 'None',
+        timeoutSeconds: 5,
+        clientConfig: {
+          service: { name: 'guard', namespace, port: 443 },
+          caBundle: Buffer.from(root).toString('base64'),
+        },
+        namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': namespace } },
+        objectSelector: { matchLabels: { guarded: 'yes' } },
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }],
+      },
+    ],
+  }
+}

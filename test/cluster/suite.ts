@@ -7,6 +7,7 @@ import { Cluster } from './cluster.ts'
 import { buildAppImage } from './images/app.ts'
 import { buildBases } from './images/base.ts'
 import { buildProjectImages } from './images/project.ts'
+import { buildStrangersImage } from './images/strangers.ts'
 import { stopNode } from './node/lifetime.ts'
 import { placeOf } from './node/place.ts'
 
@@ -30,14 +31,17 @@ export async function runSuite(
   const main = join(checkout, 'node_modules/vitest/vitest.mjs')
   const command = [process.execPath, main, 'run', '--project', 'cluster', ...reporter, ...vitest]
   const { context, keep } = options
+  // Whoever names files or cases, which begin with no dash, does not want all of them.
+  const whole = { WEFT_CLUSTER_WHOLE: String(vitest.every((argument) => argument.startsWith('-'))) }
   if (context !== undefined) {
-    return await runHere(command, { ...process.env, WEFT_CLUSTER: 'context', WEFT_CLUSTER_CONTEXT: context })
+    const env = { ...process.env, ...whole, WEFT_CLUSTER: 'context', WEFT_CLUSTER_CONTEXT: context }
+    return await runHere(command, env)
   }
   await ensurePrerequisites(clusterCommands, say)
   if (!keep) removeWhenInterrupted(options.name)
   await using cluster = await Owned.start(options, say)
   await cluster.loadImages(say)
-  const status = await cluster.run(command)
+  const status = await cluster.run(command, whole)
   if (keep) say(`kept; remove it with: node test/cluster/main.ts down --name ${options.name}`)
   return status
 }
@@ -56,7 +60,8 @@ export async function loadImages(cluster: Cluster, say: (line: string) => void):
   const scratch = join(cacheDirectory(), 'scratch')
   await buildBases(cluster.images, scratch)
   const app = await buildAppImage(cluster.images, scratch)
-  await cluster.load([app, ...(await buildProjectImages(cluster.images))])
+  const strangers = await buildStrangersImage(cluster.images, scratch)
+  await cluster.load([app, strangers, ...(await buildProjectImages(cluster.images))])
   say('the images of this checkout are there')
 }
 
@@ -79,8 +84,8 @@ class Owned implements AsyncDisposable {
     await loadImages(this.#cluster, say)
   }
 
-  async run(command: readonly string[]): Promise<number> {
-    return await this.#cluster.run(command, { ...this.#cluster.environment, WEFT_CLUSTER: 'own' })
+  async run(command: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+    return await this.#cluster.run(command, { ...this.#cluster.environment, ...env, WEFT_CLUSTER: 'own' })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,10 @@
+import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { until } from '../harness/until.ts'
+import { secretOf, selfSigned } from './harness/certificate.ts'
 import { pod, service } from './harness/manifests.ts'
+import { besideCluster, Neighbour } from './harness/neighbour.ts'
+import { securePod } from './harness/secure-pod.ts'
 import { Shop } from './harness/shop.ts'
 
 let shop: Shop
@@ -128,6 +133,61 @@ describe('traffic', () => {
       security: 'mutual_tls',
     })
   })
+
+  test('row 21: the application’s own TLS goes through whole, inside of the mesh’s', async () => {
+    const { client, namespace } = shop
+    const own = selfSigned('secure')
+    await namespace.apply(secretOf('secure', own))
+    const secure = await namespace.pod(securePod('secure', 'secure'))
+    const url = `https://${secure.ip}:8443/`
+    const answer = await client.exec('node', '/apps/https-request.ts', url, 'secure', own.certificate)
+    const { fingerprint256 } = new X509Certificate(own.certificate)
+    expect(JSON.parse(answer)).toEqual({ status: 200, protocol: 'TLSv1.3', fingerprint256 })
+    expect(await client.connection({ destination: `${secure.ip}:8443` })).toMatchObject({
+      security: 'mutual_tls',
+      peer: shop.identity('default'),
+    })
+  })
+
+  test('row 22: whoever has ended its half still hears the answer to its end', async () => {
+    const { client, namespace } = shop
+    const echo = await namespace.pod(pod('echo', { run: ['echo.ts', '--port', '7000'] }))
+    const answer = await client.exec('node', '/apps/half-close.ts', echo.ip, '7000', '300000')
+    expect(JSON.parse(answer)).toEqual({ received: 300_000, end: 'FIN' })
+    expect(await client.connection({ destination: `${echo.ip}:7000` })).toMatchObject({
+      security: 'mutual_tls',
+      outcome: 'closed',
+    })
+  })
+
+  test('row 23: UDP passes as it is, to a pod and to a Service, and the mesh does not hear of it', async () => {
+    const { client, namespace } = shop
+    const udp = await namespace.pod(pod('udp', { run: ['udp-echo.ts', '9000'] }))
+    await namespace.apply(service('udp', { ports: [{ port: 9000, protocol: 'UDP' }] }))
+    const { spec } = await namespace.read<{ spec: { clusterIP: string } }>('service', 'udp')
+    for (const host of [udp.ip, spec.clusterIP]) {
+      await until('a datagram to come back', async () => {
+        return (await client.exec('node', '/apps/datagram.ts', host, '9000')) === 'over UDP\n'
+      })
+    }
+    const heard = (await client.connections()).filter(({ destination }) => destination.endsWith(':9000'))
+    expect(heard).toEqual([])
+  })
+
+  test.skipIf(!besideCluster)(
+    'row 24: a cloud’s metadata server is asked past the sidecar, from the pod’s own address',
+    async () => {
+      const { client, server } = shop
+      await using metadata = await Neighbour.at('169.254.169.254', 80)
+      expect(await client.fetch(metadata.url)).toMatchObject({ status: 200, body: client.ip })
+      await client.fetch(`http://${server.ip}:8080/`)
+      await client.connection({ destination: `${server.ip}:8080` })
+      const heard = (await client.connections()).filter(({ destination }) =>
+        destination.startsWith('169.254.'),
+      )
+      expect(heard).toEqual([])
+    },
+  )
 
   test('row 31: the application sees its own pod as the peer, and the log the real one', async () => {
     const { client, server } = shop

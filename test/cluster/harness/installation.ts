@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { until } from '../../harness/until.ts'
 import { kubectl } from './kubectl.ts'
+import { pod } from './manifests.ts'
 
 const main = new URL('../../../cli/main.ts', import.meta.url).pathname
 
@@ -9,6 +11,18 @@ export async function installed(...args: readonly string[]): Promise<void> {
   await kubectl(['apply', '-f', '-'], { input: await manifests(args) })
   await ready('weft-control-plane')
   await ready('weft-injector')
+  await admitting()
+}
+
+/** Waits until the API server reaches the injector, to which kube-proxy leads it a moment after it is ready. */
+async function admitting(): Promise<void> {
+  const trial = JSON.stringify(pod('trial', { labels: { 'weft.dev/inject': 'true' } }))
+  const args = ['create', '--dry-run=server', '-f', '-']
+  await until(
+    'the webhook to be asked',
+    async () => (await kubectl(args, { namespace: 'default', input: trial })) !== '',
+    { timeout: 60_000, interval: 500 },
+  )
 }
 
 /** Takes away what `installed` made. */

@@ -44,6 +44,11 @@ export function template(
   }
 }
 
+/** More of a pod's spec: it runs on this node and on no other. */
+export function onNode(name: string) {
+  return { nodeSelector: { 'kubernetes.io/hostname': name } }
+}
+
 export function serviceAccount(name: string) {
   return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } }
 }

@@ -24,6 +24,16 @@ export class Namespace implements AsyncDisposable {
     return new Namespace(unique)
   }
 
+  /** One that is there already. */
+  static named(name: string): Namespace {
+    return new Namespace(name)
+  }
+
+  /** The virtual addresses of a Service, in the order of its families. */
+  async addressesOf(service: string): Promise<readonly string[]> {
+    return (await this.read<{ spec: { clusterIPs: string[] } }>('service', service)).spec.clusterIPs
+  }
+
   async apply(...documents: readonly object[]): Promise<void> {
     await apply(documents, { namespace: this.name })
   }
@@ -69,8 +79,9 @@ export class Namespace implements AsyncDisposable {
 
   /** A pod that is there already. */
   async find(name: string): Promise<Pod> {
-    const { status } = await this.read<{ status: { podIP: string } }>('pod', name)
-    return new Pod(this.name, name, status.podIP)
+    type Placed = { spec: { nodeName: string }; status: { podIPs: { ip: string }[] } }
+    const { spec, status } = await this.read<Placed>('pod', name)
+    return new Pod(this.name, name, { ips: status.podIPs.map(({ ip }) => ip), node: spec.nodeName })
   }
 
   /** Waits until this is ready; rejects with what became of it when it does not. */

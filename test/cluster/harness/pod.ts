@@ -29,12 +29,19 @@ export interface Answer {
 export class Pod {
   readonly namespace: string
   readonly name: string
+  /** The first of its addresses, which is IPv4 wherever pods have one. */
   readonly ip: string
+  /** Undefined where pods have none. */
+  readonly ipv6: string | undefined
+  /** The name of the node that it runs on. */
+  readonly node: string
 
-  constructor(namespace: string, name: string, ip: string) {
+  constructor(namespace: string, name: string, { ips, node }: { ips: readonly string[]; node: string }) {
     this.namespace = namespace
     this.name = name
-    this.ip = ip
+    this.ip = ips[0]!
+    this.ipv6 = ips.find((ip) => ip.includes(':'))
+    this.node = node
   }
 
   /** Runs a command in the application's container; answers its standard output. */

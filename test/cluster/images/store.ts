@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { cacheDirectory } from '../build/programs.ts'
 
 export interface Build {
   /** With registry and tag, as pods name it. */
@@ -12,6 +13,11 @@ export interface Build {
   readonly file: string
   readonly target?: string
   readonly arguments?: Readonly<Record<string, string>>
+}
+
+/** Shared by the clusters of this machine. */
+export function storeOfMachine(): ImageStore {
+  return new ImageStore(join(cacheDirectory(), 'images'))
 }
 
 /** Images on this machine, in a directory of their own; nothing is ever pulled. */

@@ -10,7 +10,8 @@ const clients = {
   'controller-manager': '/CN=system:kube-controller-manager',
   scheduler: '/CN=system:kube-scheduler',
   proxy: '/CN=system:kube-proxy',
-  kubelet: `/O=system:nodes/CN=system:node:${plan.nodeName}`,
+  'kubelet-weft-node': '/O=system:nodes/CN=system:node:weft-node',
+  'kubelet-weft-node-2': '/O=system:nodes/CN=system:node:weft-node-2',
   'api-server-to-kubelet': '/O=system:masters/CN=kube-apiserver-kubelet-client',
 } as const
 
@@ -22,9 +23,9 @@ const serverNames = {
       (name) => `DNS:${name}`,
     ),
     `DNS:kubernetes.default.svc.${plan.domain}`,
-    ...['127.0.0.1', plan.apiService, plan.node].map((ip) => `IP:${ip}`),
+    ...['127.0.0.1', plan.apiService, plan.nodes[0].addresses[0]].map((ip) => `IP:${ip}`),
   ],
-  'kubelet-server': [`DNS:${plan.nodeName}`, `IP:${plan.node}`],
+  'kubelet-server': plan.nodes.flatMap(({ name, addresses: [ip] }) => [`DNS:${name}`, `IP:${ip}`]),
 } as const
 
 /** Makes the cluster's authority, a certificate for everybody, the key of service account tokens, and kubeconfigs. */
@@ -54,9 +55,9 @@ export function makeCertificates(place: Place): void {
     writeFileSync(kubeconfigOf(place, client), kubeconfig(place, client))
 }
 
-/** The file by which this client reaches the API server from inside the cluster's network namespace. */
+/** The file by which this client reaches the API server from inside the cluster's network namespaces. */
 export function kubeconfigOf(place: Place, client: Client): string {
-  return client === 'admin' ? place.kubeconfig : join(place.config, `${client}.kubeconfig`)
+  return client === 'admin' ? place.kubeconfig : join(place.certificates, `${client}.kubeconfig`)
 }
 
 function kubeconfig({ certificates }: Place, client: Client): string {
@@ -68,7 +69,7 @@ function kubeconfig({ certificates }: Place, client: Client): string {
         {
           name: 'weft-test',
           cluster: {
-            server: `https://127.0.0.1:${plan.apiPort}`,
+            server: `https://${plan.nodes[0].addresses[0]}:${plan.apiPort}`,
             'certificate-authority': join(certificates, 'ca.crt'),
           },
         },

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Api } from './api.ts'
 import { kubeconfigOf } from './certificates.ts'
 import { answers, type Part } from './part.ts'
 import type { Place } from './place.ts'
@@ -22,9 +23,6 @@ export function controlPlane(place: Place, programs: string, api: Api): Part[] {
     },
   ]
 }
-
-/** Whether the API server answers this path with 200. */
-export type Api = (path: string) => Promise<boolean>
 
 function etcd(): Part {
   const client = 'http://127.0.0.1:2379'
@@ -50,9 +48,9 @@ function apiServer({ certificates }: Place, programs: string, api: Api): Part {
     command: [
       join(programs, 'kube-apiserver'),
       '--etcd-servers=http://127.0.0.1:2379',
-      `--advertise-address=${plan.node}`,
+      `--advertise-address=${plan.nodes[0].addresses[0]}`,
       `--secure-port=${plan.apiPort}`,
-      `--service-cluster-ip-range=${plan.services}`,
+      `--service-cluster-ip-range=${plan.services.join()}`,
       `--client-ca-file=${file('ca.crt')}`,
       `--tls-cert-file=${file('api-server.crt')}`,
       `--tls-private-key-file=${file('api-server.key')}`,
@@ -84,8 +82,8 @@ function controllerManager(place: Place, programs: string, api: Api): Part {
       `--root-ca-file=${join(place.certificates, 'ca.crt')}`,
       `--service-account-private-key-file=${join(place.certificates, 'service-accounts.key')}`,
       '--allocate-node-cidrs',
-      `--cluster-cidr=${plan.pods}`,
-      `--service-cluster-ip-range=${plan.services}`,
+      `--cluster-cidr=${plan.pods.join()}`,
+      `--service-cluster-ip-range=${plan.services.join()}`,
     ],
     // It has made this once its controllers run.
     healthy: () => api('/api/v1/namespaces/default/serviceaccounts/default'),

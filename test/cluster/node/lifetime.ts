@@ -66,21 +66,13 @@ export async function stopNode(place: Place): Promise<void> {
   rmSync(place.root, { recursive: true, force: true })
 }
 
-/** The command, run in the network namespace of the cluster; `everything` adds its mounts and processes. */
-export function inside(place: Place, command: readonly string[], everything = false): string[] {
+/** The command, run in the network namespace of the cluster's first node. */
+export function inside(place: Place, command: readonly string[]): string[] {
   const holder = runningPid(place)
   if (holder === undefined) throw new Error(`no cluster named ${place.name} runs`)
   const first = readFileSync(`/proc/${holder}/task/${holder}/children`, 'utf8').trim().split(' ')[0]
   if (!first) throw new Error(`cluster ${place.name} is ending`)
-  return [
-    'nsenter',
-    '--target',
-    first,
-    '--net',
-    ...(everything ? ['--mount', '--pid'] : []),
-    '--',
-    ...command,
-  ]
+  return ['nsenter', '--target', first, '--net', '--', ...command]
 }
 
 export function isRunning(place: Place): boolean {

@@ -39,9 +39,9 @@ export function makeMounts(place: Place): void {
   }
 }
 
-/** Makes a control group for the cluster's pods in every hierarchy; answers its path. */
-export function makeControlGroup(place: Place): string {
-  const path = `/weft-${place.name}`
+/** Makes a control group for the cluster's pods, or for those of another node of it, in every hierarchy; answers its path. */
+export function makeControlGroup(place: Place, node?: string): string {
+  const path = join(`/weft-${place.name}`, node ?? '')
   for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, path), { recursive: true })
   return path
 }

@@ -2,30 +2,45 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Place } from './place.ts'
-import { plan } from './plan.ts'
+import { type NodePlan, plan } from './plan.ts'
 
-/** Gives the node an address, and a default route into a link whose other end nobody reads. */
-export function makeNetwork(): void {
+/** Makes the network namespace of the second node, and the link to it; answers what to enter it by. */
+export function linkSecondNode(): string {
+  const { name } = plan.nodes[1]
+  execFileSync('ip', ['netns', 'add', name])
+  execFileSync('ip', ['link', 'add', 'node0', 'type', 'veth', 'peer', 'name', 'node0', 'netns', name])
+  return join('/run/netns', name)
+}
+
+/** Gives this node its addresses, the way to the other one's pods, and a default route to where nobody answers. */
+export function makeNetwork({ name, addresses: [ipv4, ipv6] }: NodePlan): void {
+  const others = plan.nodes.filter((node) => node.name !== name)
   const commands = [
     'link set lo up',
-    'link add name node0 type veth peer name nowhere',
-    'link set nowhere up',
     'link set node0 up',
-    `address add ${plan.node}/24 dev node0`,
+    `address add ${ipv4}/24 dev node0`,
+    `address add ${ipv6}/64 dev node0 nodad`,
+    ...others.flatMap(({ pods, addresses }) => [
+      `route add ${pods[0]} via ${addresses[0]}`,
+      `-6 route add ${pods[1]} via ${addresses[1]}`,
+    ]),
     // A Service's address needs some route for the kernel to get as far as translating it.
     'route add default dev node0',
+    '-6 route add default dev node0',
   ]
-  execFileSync('ip', ['-batch', '-'], { input: commands.join('\n') })
+  for (const command of commands) execFileSync('ip', command.split(' '))
   const settings: readonly (readonly [string, string])[] = [
     ['net/ipv4/ip_forward', '1'],
     ['net/ipv4/conf/all/rp_filter', '0'],
+    ['net/ipv6/conf/all/forwarding', '1'],
     ['net/bridge/bridge-nf-call-iptables', '1'],
+    ['net/bridge/bridge-nf-call-ip6tables', '1'],
   ]
   for (const [name, value] of settings) writeFileSync(join('/proc/sys', name), value)
 }
 
-/** Writes how pods get their network; answers the directory. */
-export function writeCniConfiguration(place: Place): string {
+/** Writes how this node's pods get their network; answers the directory. */
+export function writeCniConfiguration(place: Place, { pods }: NodePlan): string {
   const directory = join(place.config, 'cni')
   const list = {
     cniVersion: '1.0.0',
@@ -39,8 +54,8 @@ export function writeCniConfiguration(place: Place): string {
         hairpinMode: true,
         ipam: {
           type: 'host-local',
-          ranges: [[{ subnet: plan.nodePods }]],
-          routes: [{ dst: '0.0.0.0/0' }],
+          ranges: pods.map((subnet) => [{ subnet }]),
+          routes: [{ dst: '0.0.0.0/0' }, { dst: '::/0' }],
         },
       },
       { type: 'portmap', capabilities: { portMappings: true }, snat: true },

@@ -13,8 +13,17 @@ export interface Part {
   readonly patience?: number
 }
 
+/** Starts these one after the other, and tells how long each took to be healthy. */
+export async function startParts(place: Place, parts: readonly Part[]): Promise<void> {
+  for (const part of parts) {
+    const began = Date.now()
+    await startPart(place, part)
+    console.log(`${part.name} runs (${((Date.now() - began) / 1_000).toFixed(1)} s)`)
+  }
+}
+
 /** Starts a part, and resolves when it is healthy; rejects with the end of its log when it ends or takes too long. */
-export async function startPart(place: Place, part: Part): Promise<void> {
+async function startPart(place: Place, part: Part): Promise<void> {
   const file = join(place.logs, `${part.name}.log`)
   const [program, ...args] = part.command
   const log = openSync(file, 'a')

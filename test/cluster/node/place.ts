@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { plan } from './plan.ts'
 
 /** Where everything of one cluster lies; removing `root` removes the cluster's whole state. */
 export interface Place {
@@ -14,6 +15,7 @@ export interface Place {
   readonly kubeconfig: string
   /** The process that holds the cluster's namespaces. */
   readonly pidFile: string
+  /** The socket of the container runtime, which can be reached from outside of the cluster's namespaces. */
   readonly containerd: string
 }
 
@@ -34,8 +36,15 @@ export function placeOf(name: string, clusters = '/var/tmp/weft-cluster'): Place
     ],
     kubeconfig: inside('kubeconfig'),
     pidFile: inside('pid'),
-    containerd: '/run/containerd/containerd.sock',
+    containerd: inside('containerd.sock'),
   }
+}
+
+/** The same for one node of the cluster: what is its own is apart, the rest is the cluster's. */
+export function placeOfNode(place: Place, node: string): Place {
+  if (node === plan.nodes[0].name) return place
+  const { replaced, config, logs, containerd } = placeOf(node, place.root)
+  return { ...place, replaced, config, logs, containerd }
 }
 
 /** Makes the directories of a place that has none yet. */

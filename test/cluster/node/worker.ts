@@ -2,21 +2,30 @@ import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { Api } from './api.ts'
 import { kubeconfigOf } from './certificates.ts'
-import type { Api } from './control-plane.ts'
 import { writeCniConfiguration } from './network.ts'
 import { answers, type Part } from './part.ts'
 import type { Place } from './place.ts'
-import { plan } from './plan.ts'
+import { type NodePlan, plan } from './plan.ts'
 
 export const pauseImage = 'weft.test/pause:1'
 
-/** What runs pods on the node, in the order in which it starts. */
-export function worker(place: Place, programs: string, controlGroup: string, api: Api): Part[] {
-  return [containerd(place), kubelet(place, programs, controlGroup, api), proxy(place, programs)]
+export interface WorkerOptions {
+  /** Of this node. */
+  readonly place: Place
+  readonly programs: string
+  readonly controlGroup: string
+  readonly api: Api
 }
 
-function containerd(place: Place): Part {
+/** What runs pods on a node, in the order in which it starts. */
+export function worker(node: NodePlan, options: WorkerOptions): Part[] {
+  const { place, programs } = options
+  return [containerd(node, place), kubelet(node, options), proxy(node, place, programs)]
+}
+
+function containerd(node: NodePlan, place: Place): Part {
   const config = join(place.config, 'containerd.toml')
   writeFileSync(
     config,
@@ -29,7 +38,7 @@ function containerd(place: Place): Part {
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "/usr/lib/cni"
-    conf_dir = "${writeCniConfiguration(place)}"
+    conf_dir = "${writeCniConfiguration(place, node)}"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
@@ -46,13 +55,13 @@ function containerd(place: Place): Part {
   }
 }
 
-function kubelet(place: Place, programs: string, controlGroup: string, api: Api): Part {
+function kubelet(node: NodePlan, { place, programs, controlGroup, api }: WorkerOptions): Part {
   const config = join(place.config, 'kubelet.json')
   const certificate = (name: string): string => join(place.certificates, name)
   const settings = {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
-    address: plan.node,
+    address: node.addresses[0],
     authentication: {
       anonymous: { enabled: false },
       webhook: { enabled: false },
@@ -81,30 +90,31 @@ function kubelet(place: Place, programs: string, controlGroup: string, api: Api)
     command: [
       join(programs, 'kubelet'),
       `--config=${config}`,
-      `--kubeconfig=${kubeconfigOf(place, 'kubelet')}`,
-      `--hostname-override=${plan.nodeName}`,
-      `--node-ip=${plan.node}`,
+      `--kubeconfig=${kubeconfigOf(place, `kubelet-${node.name}`)}`,
+      `--hostname-override=${node.name}`,
+      `--node-ip=${node.addresses.join()}`,
+      `--node-labels=topology.kubernetes.io/zone=${node.zone}`,
     ],
     healthy: async () =>
-      (await answers('http://127.0.0.1:10248/healthz')) && api(`/api/v1/nodes/${plan.nodeName}`),
+      (await answers('http://127.0.0.1:10248/healthz')) && api(`/api/v1/nodes/${node.name}`),
   }
 }
 
-function proxy(place: Place, programs: string): Part {
+function proxy({ name, proxyMode }: NodePlan, place: Place, programs: string): Part {
   const config = join(place.config, 'kube-proxy.json')
   const settings = {
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
-    mode: 'iptables',
+    mode: proxyMode,
     clientConnection: { kubeconfig: kubeconfigOf(place, 'proxy') },
-    clusterCIDR: plan.pods,
+    clusterCIDR: plan.pods.join(),
     // This table is the whole machine's.
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
   }
   writeFileSync(config, JSON.stringify(settings, null, 2))
   return {
     name: 'kube-proxy',
-    command: [join(programs, 'kube-proxy'), `--config=${config}`, `--hostname-override=${plan.nodeName}`],
+    command: [join(programs, 'kube-proxy'), `--config=${config}`, `--hostname-override=${name}`],
     healthy: () => answers('http://127.0.0.1:10256/healthz'),
   }
 }
