@@ -1,3 +1,4 @@
+import { parseIdentityRequests } from '#mesh/identity-requests.ts'
 import type { Snapshot } from '#mesh/snapshot.ts'
 import type { RegistryState } from './model/registry-state.ts'
 import { stateSnapshot } from './snapshot.ts'
@@ -35,8 +36,10 @@ export interface ClusterSnapshot {
 }
 
 export interface ClusterPod extends Pick<PodOnce, 'namespace' | 'name' | 'meshed' | 'ready' | 'exclusions'> {
-  /** Runs outside the mesh although its namespace is labelled and it does not refuse to be meshed. */
+  /** Runs outside the mesh although its namespace or it itself asks to be meshed. */
   readonly leftOut: boolean
+  /** Cut off by an operator: nobody takes a certificate of it. */
+  readonly revoked: boolean
 }
 
 export interface ClusterPolicy {
@@ -75,11 +78,16 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
   }
 }
 
-function podsOf({ pods, namespaces }: ClusterObjects): ClusterPod[] {
+function podsOf({ pods, namespaces, identity }: ClusterObjects): ClusterPod[] {
+  const { revocations } = parseIdentityRequests(identity?.data ?? {}).requests
   const injected = new Set(namespaces.filter((each) => each.injected).map(({ name }) => name))
   return pods.map((pod) => ({
     ...pod,
-    leftOut: !pod.meshed && !pod.hostNetwork && !pod.optedOut && injected.has(pod.namespace),
+    leftOut:
+      !pod.meshed &&
+      !pod.hostNetwork &&
+      (pod.asks === 'in' || (injected.has(pod.namespace) && pod.asks !== 'out')),
+    revoked: revocations.has(pod.uid),
   }))
 }
 

@@ -86,7 +86,7 @@ describe('weft explain, on a cluster', () => {
     }
     await using api = await fakeApiServer({ ...lists, ...more })
     expect((await ask(api, 'frontend-1 10.77.0.21:8080 --cluster')).status).toBe(0)
-    expect(api.asked).toHaveLength(Object.keys(shop).length + 1)
+    expect(api.asked).toHaveLength(Object.keys(shop).length + 2)
   })
 })
 
@@ -235,9 +235,32 @@ describe('what the objects say beside', () => {
     const labelled = changed(namespaces, 'shop', { metadata: { labels: { 'weft.dev/inject': 'enabled' } } })
     const { notes } = await answer('legacy backend-3:8080', labelled)
     expect(notes).toEqual([
-      expect.stringContaining('shop/legacy runs outside the mesh although its namespace is labelled'),
+      expect.stringContaining('shop/legacy runs outside the mesh although it should be meshed'),
       expect.stringContaining('shop/backend-3 is not ready: if that is its sidecar'),
     ])
+  })
+
+  it('knows that a pod is revoked, whatever policy says of it', async () => {
+    const podUid = '0b7a91f4-8d3c-4c6e-9a51-1f2e3d4c5b6a'
+    const lists = changed(pods, 'shop/frontend-1', { metadata: { uid: podUid } })
+    const identity =
+      '/api/v1/namespaces/weft-system/configmaps?fieldSelector=metadata.name%3Dweft-identity&limit=500'
+    const data = { [`revoke.${podUid}`]: '{}' }
+    const asked = {
+      ...lists,
+      [identity]: [{ metadata: { name: 'weft-identity', namespace: 'weft-system' }, data }],
+    }
+    const because = 'shop/frontend-1 is revoked, so that the other end takes no certificate of it'
+    const changes = ['lift it: weft identity revoke frontend-1 -n shop --undo']
+    expect(await answer('frontend-1 10.77.0.21:8080', asked)).toMatchObject({
+      verdict: 'no',
+      outcomes: [{ allowed: false, because, changes }],
+    })
+    expect(await answer('backend-2 10.77.0.11:8080', asked)).toMatchObject({
+      outcomes: [{ because, changes }],
+    })
+    // In plaintext nobody asks for its certificate.
+    expect(await answer('frontend-1 db:5432', asked)).toMatchObject({ verdict: 'yes' })
   })
 
   it('tells which endpoints a service waits for', async () => {

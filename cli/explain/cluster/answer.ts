@@ -6,6 +6,7 @@ import { type Answer, explain, type Question } from '../explain.ts'
 import { nameOf } from '../names.ts'
 import { look } from './look.ts'
 import { mendable, notesOn, undecidable } from './notes.ts'
+import { withoutRevoked } from './revoked.ts'
 import { verify } from './verify.ts'
 
 export interface AnswerOptions {
@@ -40,7 +41,8 @@ export async function answerFrom(
     : { answer: explained, asked: new Set<string>() }
   const unknown = undecidable(answer, objects.policies, asked)
   if (unknown) throw failure(`this cannot be answered${verified ? '' : ' without --verify'}: of ${unknown}`)
-  return { ...mendable(answer, objects.policies), notes: [...notesOn(answer, objects), ...answer.notes] }
+  const notes = [...notesOn(answer, objects), ...answer.notes]
+  return { ...withoutRevoked(mendable(answer, objects.policies), objects.pods), notes }
 }
 
 function failure(problem: string): Failure {

@@ -63,7 +63,7 @@ function podNotes(pod: ClusterPod): string[] {
   const name = nameOf(pod)
   if (pod.leftOut) {
     return [
-      `${name} runs outside the mesh although its namespace is labelled: restart its workload; weft check says more`,
+      `${name} runs outside the mesh although it should be meshed: restart its workload; weft check says more`,
     ]
   }
   if (pod.ready) return []

@@ -58,7 +58,12 @@ export function asCluster({ mesh, workloads, services, policies = [] }: Registry
 /** Those lists as answers of a fake API server. */
 export function answersOf(lists: ClusterLists): Record<string, unknown> {
   const list = (items: readonly object[]) => ({ metadata: { resourceVersion: '1' }, items })
-  return Object.fromEntries(Object.entries(lists).map(([path, items]) => [`GET ${path}`, list(items)]))
+  const identity =
+    '/api/v1/namespaces/weft-system/configmaps?fieldSelector=metadata.name%3Dweft-identity&limit=500'
+  return {
+    [`GET ${identity}`]: list([]),
+    ...Object.fromEntries(Object.entries(lists).map(([path, items]) => [`GET ${path}`, list(items)])),
+  }
 }
 
 function metadata(namespace: string, name: string, labels: Readonly<Record<string, string>> = {}) {

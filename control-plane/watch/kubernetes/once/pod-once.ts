@@ -9,15 +9,15 @@ import { type Pod, pods, trimPod } from '../objects/pod.ts'
 export interface PodOnce extends Pod {
   /** What its immutable spec has redirection leave alone, whatever its annotations say by now. */
   readonly exclusions: Exclusions
-  /** Whether it says that it is not to be meshed. */
-  readonly optedOut: boolean
+  /** Whether it says itself that it is to be in the mesh, or out of it. */
+  readonly asks: 'in' | 'out' | undefined
 }
 
 export const podsOnce: Kind<PodOnce> = {
   ...pods,
   trim(object) {
     const pod = trimPod(object)
-    return pod && { ...pod, exclusions: exclusionsOf(object), optedOut: isOptedOut(object) }
+    return pod && { ...pod, exclusions: exclusionsOf(object), asks: asks(object) }
   },
 }
 
@@ -48,7 +48,8 @@ function exclusionsOf(object: RawObject): Exclusions {
   }
 }
 
-function isOptedOut({ metadata }: RawObject): boolean {
+function asks({ metadata }: RawObject): PodOnce['asks'] {
   const { labels, annotations } = metadata as RawPod['metadata']
-  return (labels?.[injectKey] ?? annotations?.[injectKey]) === 'false'
+  const said = labels?.[injectKey] ?? annotations?.[injectKey]
+  return said === undefined ? undefined : said === 'false' ? 'out' : 'in'
 }

@@ -1,3 +1,4 @@
+import { identityConfigMap } from '#mesh/identity-requests.ts'
 import { configMaps } from '../objects/config-map.ts'
 import { endpointSlices } from '../objects/endpoint-slice.ts'
 import { namespaces } from '../objects/namespace.ts'
@@ -8,7 +9,7 @@ import { serviceCidrs } from '../objects/service-cidr.ts'
 import { podsOnce } from './pod-once.ts'
 import { type ReadKind, type ReadKindOptions, readKind } from './read-kind.ts'
 
-/** What the control plane makes the mesh of, and the labels of namespaces. */
+/** What the control plane makes the mesh of, the labels of namespaces, and what operators ask about identities. */
 export type ClusterObjects = Exclude<Awaited<ReturnType<typeof readCluster>>, Unreadable>
 
 /** Why there is no telling what the mesh is. */
@@ -28,12 +29,13 @@ export async function readCluster(namespace: string, options: ReadKindOptions) {
     readKind(nodes, options),
     readKind(serviceCidrs, options),
     readKind(configMaps('weft-settings', namespace), options),
+    readKind(configMaps(identityConfigMap, namespace), options),
     readKind(peerAuthentications, options),
     readKind(authorizationPolicies, options),
   ])
   const forbidden = kinds.flatMap((each) => (each.kind === 'forbidden' ? [each.what] : []))
   if (forbidden.length > 0) return { kind: 'forbidden', what: forbidden } satisfies Unreadable
-  const [pod, service, slice, labelled, node, cidr, map, peer, authorization] = kinds
+  const [pod, service, slice, labelled, node, cidr, map, requests, peer, authorization] = kinds
   if ([peer, authorization].every(({ kind }) => kind === 'absent')) {
     return { kind: 'not-installed' } satisfies Unreadable
   }
@@ -46,6 +48,7 @@ export async function readCluster(namespace: string, options: ReadKindOptions) {
     nodes: objectsOf(node),
     serviceCidrs: objectsOf(cidr),
     settings: objectsOf(map)[0],
+    identity: objectsOf(requests)[0],
     policies: [...objectsOf(peer), ...objectsOf(authorization)],
   }
 }
