@@ -16,7 +16,7 @@ export function describeRotation(status: RotationStatus, now: number): string {
       followers &&
         `${followers.acknowledged} of ${followers.total} know every root` +
           (followers.connected < followers.total
-            ? `, ${followers.total - followers.connected} are not connected`
+            ? `, ${followers.total - followers.connected} not connected`
             : ''),
     ],
     ['under the old root', underOld && followers ? describeOld(followers) : undefined],
