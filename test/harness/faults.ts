@@ -46,6 +46,12 @@ export function openFiles({ sidecar }: Workload, limit: number): Fault {
   return fault(async () => void prlimit(pid, [`--nofile=${before[0]}:${before[1]}`]))
 }
 
+/** From now on the process cannot write one byte to a file; sockets, pipes and what is mapped already are none. */
+export function writeNoFile(pid: number): Fault {
+  prlimit(pid, ['--fsize=0:unlimited'])
+  return fault(async () => void prlimit(pid, ['--fsize=unlimited:unlimited']))
+}
+
 function prlimit(pid: number, options: readonly string[]): string {
   const { status, stdout, stderr } = spawnSync('prlimit', [`--pid=${pid}`, ...options], {
     encoding: 'utf8',

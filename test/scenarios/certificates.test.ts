@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ConnectionOptions } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Conversation, converse, Listener, type Pair } from '#test/harness/conversation.ts'
+import { writeNoFile } from '#test/harness/faults.ts'
 import { Intruder, type Leaf } from '#test/harness/intruder.ts'
 import { type Mesh, startMesh } from '#test/harness/mesh.ts'
 import { OpensslAuthority } from '#test/harness/openssl.ts'
@@ -15,7 +16,7 @@ import type { Workload } from '#test/harness/workload.ts'
 const lifetime = 10
 
 // Certificates that live for ten seconds, so that what takes days elsewhere happens under the test's eyes.
-describe.skipIf(lacks('certificates', 'openssl'))('certificates', () => {
+describe.skipIf(lacks('certificates', 'openssl', 'prlimit'))('certificates', () => {
   let mesh: Mesh
   let alice: Workload
   let bob: Workload
@@ -72,6 +73,14 @@ describe.skipIf(lacks('certificates', 'openssl'))('certificates', () => {
     expect(carried).toBeGreaterThan(100)
     await oldest.more()
     await stillCarries(quiet)
+  })
+
+  test('a private key is in no file: one that can write none renews all the same', async () => {
+    await using _ = writeNoFile(bob.sidecar.process.pid)
+    const before = await renewals(bob)
+    await until('two renewals', async () => (await renewals(bob)) >= before + 2, { timeout: 30_000 })
+    using fresh = new Ticks(await alice.connect(`${bob.ip}:9000`))
+    await fresh.more(1)
   })
 
   test('they are renewed at half their life, neither before nor after', async () => {
