@@ -52,7 +52,8 @@ export function certificateService(options: CertificateServiceOptions): IstioCer
     const peer = call.getPeer()
     if (decision.kind === 'refused') return callback(recordRefused(options.records, decision, peer))
     recordIssued(options.records, { ...decision, peer })
-    return callback(null, { certChain: [...decision.issued.chain, ...options.roots()] })
+    // All roots are one entry, the last: that is where clients of this API look for whom to trust.
+    return callback(null, { certChain: [...decision.issued.chain, options.roots().join('')] })
   }
   return { createCertificate: (call, callback) => void createCertificate(call, callback) }
 }
