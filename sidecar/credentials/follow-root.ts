@@ -2,7 +2,7 @@ import type { TrustBundle } from '../view/trust-bundle.ts'
 import type { Credentials } from './credentials.ts'
 
 export interface FollowRootOptions {
-  readonly credentials: Pick<Credentials, 'root' | 'hasten' | 'onRenewed'>
+  readonly credentials: Pick<Credentials, 'current' | 'root' | 'hasten' | 'onRenewed'>
   readonly trust: () => TrustBundle | undefined
   /** Told of each change of the view. */
   readonly onChange: (listener: () => void) => void
@@ -20,8 +20,9 @@ export function followRoot({ credentials, trust, onChange, spread }: FollowRootO
   const follow = (): void => {
     const bundle = trust()
     const signing = bundle?.byFingerprint.keys().next().value
-    const own = bundle && credentials.root(bundle)
-    if (signing === undefined || own === undefined || own === signing) return
+    if (!bundle || signing === undefined || !credentials.current()) return
+    // Under none of the bundle's roots it is of no use to anybody: a sidecar that was away while the roots changed.
+    if (credentials.root(bundle) === signing) return
     within = asked === signing ? within * 2 : spread
     asked = signing
     credentials.hasten(within)
