@@ -21,6 +21,8 @@ export interface ControlChannelOptions {
   readonly token: string
   /** Milliseconds that a connection may take to come about, TLS included; 5 s by default. */
   readonly connectLimit?: number
+  /** Milliseconds between looks at the bundle while a connection stands; 30 s by default. */
+  readonly lookInterval?: number
 }
 
 /** A generated client of any service. */
@@ -29,6 +31,9 @@ export type ClientOf<T> = new (
   credentials: ChannelCredentials,
   options: Partial<ClientOptions>,
 ) => T
+
+/** Milliseconds between looks at the bundle while a connection stands. */
+const lookInterval = 30_000
 
 /** One call, or one stream, to the control plane. */
 export interface OpenedCall<T> {
@@ -51,6 +56,8 @@ export class ControlChannel {
   readonly #connectLimit: number
   readonly #token: string
   readonly #roots: BundleFile
+  readonly #abandoned = new Set<() => void>()
+  readonly #look: NodeJS.Timeout
   #channel: Channel | undefined
   #connecting: Promise<Channel> | undefined
 
@@ -74,6 +81,17 @@ export class ControlChannel {
     }
     this.#connectLimit = connectLimit
     this.#token = token
+    // A file that cannot be read now takes nothing away; the next call names it.
+    this.#look = setInterval(() => {
+      try {
+        this.#refresh()
+      } catch {}
+    }, options.lookInterval ?? lookInterval).unref()
+  }
+
+  /** Calls the listener when a stream that is open must end: the root that its control plane was verified by may be gone. */
+  onAbandoned(listener: () => void): void {
+    this.#abandoned.add(listener)
   }
 
   /**
@@ -81,17 +99,29 @@ export class ControlChannel {
    * the trust bundle of now accepts. Rejects with an Error that names the file that cannot be used, or the limit of time.
    */
   async open<T>(Client: ClientOf<T>): Promise<OpenedCall<T>> {
-    this.#roots.refresh()
+    this.#refresh()
     const metadata = new Metadata()
     metadata.set('authorization', `Bearer ${await this.#readToken()}`)
     const channelOverride = await this.#connected()
     return { client: new Client(this.target, this.#credentials, { channelOverride }), metadata }
   }
 
-  /** Gives the connection up; calls that are under way end by themselves. */
+  /** Gives the connection up for good; calls that are under way end by themselves. */
   close(): void {
+    clearInterval(this.#look)
+    this.#leave()
+  }
+
+  #leave(): void {
     this.#channel?.close()
     this.#channel = undefined
+  }
+
+  /** Whoever has a root's key may pretend to be the control plane; once the root is gone, nobody is believed by it. */
+  #refresh(): void {
+    if (!this.#roots.refresh()) return
+    this.#leave()
+    for (const listener of this.#abandoned) listener()
   }
 
   async #connected(): Promise<Channel> {
@@ -103,7 +133,7 @@ export class ControlChannel {
   }
 
   async #connect(): Promise<Channel> {
-    this.close()
+    this.#leave()
     const channel = new Channel(this.target, this.#credentials, this.#options)
     this.#channel = channel
     await settled(channel, this.#connectLimit).catch((error: unknown) => {
@@ -132,6 +162,14 @@ export class ControlChannel {
     if (/^[!-~]+$/.test(token)) return token
     throw new Error(`the token file ${this.#token} holds no token: write one line of ASCII without spaces`)
   }
+}
+
+/** The certificates of a bundle, as they are written. */
+function rootsIn(pem: Buffer): Set<string> {
+  const found = pem
+    .toString('latin1')
+    .matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g)
+  return new Set(Array.from(found, ([, base64]) => base64!.replaceAll(/\s/g, '')))
 }
 
 /**
@@ -166,12 +204,16 @@ class BundleFile implements CertificateProvider {
     this.path = path
   }
 
-  /** Throws an Error that names the file when it cannot be read. */
-  refresh(): void {
+  /** Whether a root is in it no longer. Throws an Error that names the file when it cannot be read. */
+  refresh(): boolean {
     const pem = this.#read()
-    if (this.#last?.equals(pem)) return
+    const before = this.#last
+    if (before?.equals(pem)) return false
     this.#last = pem
     for (const listener of this.#listeners) listener({ caCertificate: pem })
+    const roots = rootsIn(pem)
+    // A file without any is a mistake; no new connection comes of it, and the one that stands has lost nothing by it.
+    return before !== undefined && roots.size > 0 && !rootsIn(before).isSubsetOf(roots)
   }
 
   addCaCertificateListener(listener: CaListener): void {

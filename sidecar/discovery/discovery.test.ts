@@ -33,8 +33,14 @@ afterEach(async () => {
   await plane[Symbol.asyncDispose]()
 })
 
-function started({ port = plane.port, patience }: { port?: number; patience?: number } = {}) {
-  const files = cleanup.use(channelTo(port, pki))
+interface Started {
+  readonly port?: number
+  readonly patience?: number
+  readonly lookInterval?: number
+}
+
+function started({ port = plane.port, patience, lookInterval }: Started = {}) {
+  const files = cleanup.use(channelTo(port, pki, undefined, lookInterval))
   const view = new View({ ownUid: self.uid })
   const lines: Record<string, unknown>[] = []
   const metrics = createMetrics()
@@ -138,6 +144,24 @@ describe('a stream that ends', () => {
     expect(await known(typeUrls.authorization)).toEqual({ 'shop/deny': 'p1' })
     expect(view.current().workloadAt(ip('10.77.0.1'))).toEqual(web)
     expect(await gauge('weft_discovery_connected')).toBe(0)
+  })
+
+  it('is opened anew, to be verified anew, when a root leaves the bundle; one that is added changes nothing', async () => {
+    const { files, lines } = started({ lookInterval: 20 })
+    const first = await plane.stream()
+    first.send(typeUrls.address, [pod(web)])
+    await first.request(answering('1'))
+    const roots = (...of: readonly TestPki[]) => of.map(({ root }) => root.certificate.toString()).join('')
+    files.trust(roots(pki, new TestPki()))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(plane.streams).toHaveLength(1)
+    files.trust(pki)
+    const second = await plane.stream(1)
+    expect((await second.request(ofType(typeUrls.address))).initialResourceVersions.size).toBe(1)
+    expect(lines.at(-1)).toMatchObject({ error: expect.stringContaining('a root left the trust bundle') })
+    files.trust(new TestPki())
+    await expect.poll(() => lines.filter(({ level }) => level === 'warn').length).toBeGreaterThan(2)
+    expect(plane.streams).toHaveLength(2)
   })
 
   it('that nobody answers is left for another one', async () => {

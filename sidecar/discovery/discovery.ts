@@ -39,12 +39,14 @@ export class Discovery {
   readonly #versions: Readonly<Record<TypeUrl, Map<string, string>>>
   readonly #questions = new Questions()
   #stream: Stream | undefined
+  #abandon: (() => void) | undefined
   #connected = false
   #roots: RootsInUse | undefined
   #saidFull = false
 
   constructor(options: DiscoveryOptions) {
     this.#options = options
+    options.channel.onAbandoned(() => this.#abandon?.())
     this.#versions = {
       [typeUrls.settings]: new Map(),
       [typeUrls.trust]: new Map(),
@@ -111,6 +113,8 @@ export class Discovery {
     try {
       await new Promise<void>((resolve, reject) => {
         limit = setTimeout(() => reject(new Error(`no answer within ${patience / 1_000} s`)), patience)
+        this.#abandon = () =>
+          reject(new Error('a root left the trust bundle: it is dialled and verified anew'))
         stream.on('error', reject)
         stream.on('end', resolve)
         stream.on('data', (response: DeltaDiscoveryResponse) => {
@@ -125,6 +129,7 @@ export class Discovery {
     } finally {
       clearTimeout(limit)
       this.#stream = undefined
+      this.#abandon = undefined
       this.#setConnected(false)
       signal.removeEventListener('abort', cancel)
       stream.cancel()

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js'
 import { expect } from 'vitest'
@@ -85,11 +85,13 @@ function noSignature(_csr: string): readonly string[] | undefined {
 }
 
 /** The files that a sidecar reads, and the channel over them. */
-export function channelTo(port: number, pki: TestPki, connectLimit?: number) {
+export function channelTo(port: number, pki: TestPki, connectLimit?: number, lookInterval?: number) {
   const folder = temporaryFolder()
   const [trustBundle, token] = [join(folder.path, 'bundle.pem'), join(folder.path, 'token')]
   const write = (roots: TestPki | string): void => {
-    writeFileSync(trustBundle, typeof roots === 'string' ? roots : roots.root.certificate.toString())
+    // Replaced whole, as whoever keeps such a file does it.
+    writeFileSync(`${trustBundle}.new`, typeof roots === 'string' ? roots : roots.root.certificate.toString())
+    renameSync(`${trustBundle}.new`, trustBundle)
   }
   write(pki)
   writeFileSync(token, 'token-one\n')
@@ -100,6 +102,7 @@ export function channelTo(port: number, pki: TestPki, connectLimit?: number) {
     trustBundle,
     token,
     ...(connectLimit && { connectLimit }),
+    ...(lookInterval && { lookInterval }),
   }
   return {
     channel: new ControlChannel(options),
