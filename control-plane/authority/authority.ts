@@ -20,6 +20,7 @@ import { Renewals } from './renewals.ts'
 import { makeRoot, pluggedRoot } from './root.ts'
 import { Roots } from './rotation/roots.ts'
 import { trustedRoots } from './rotation/state.ts'
+import { LiveSerials } from './serials/live-serials.ts'
 import { SurplusKeys } from './serials/surplus-keys.ts'
 import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
 import type { SignerStore } from './signer-store.ts'
@@ -124,10 +125,11 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   })
   if (plugged) unfollow.push(plugIn(plugged, { roots, issuer, log, adopted }))
   const limits = {
-    perPod: new RateLimit({ ...podRate, now }),
-    perIdentity: new RateLimit({ ...identityRate, now }),
+    perPod: new RateLimit(podRate),
+    perIdentity: new RateLimit(identityRate),
   }
   const surplus = new SurplusKeys({ lifetime, log, counted: metrics.surplusKeys, now })
+  const live = new LiveSerials(now)
   return {
     get signer() {
       return issuer.signer
@@ -162,13 +164,14 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
         limits,
         revocable,
         surplus,
+        live,
         records: { log, metrics },
         now,
       }),
   }
 }
 
-/** A pod needs two certificates a day, and some more when it restarts in a loop. */
-const podRate = { burst: 20, perSecond: 0.5 }
+/** Restarts in a loop need some at once, certificates of ten seconds one each four: no lifetime that may be set needs more. */
+const podRate = { burst: 20, perSecond: 0.25 }
 /** Five hundred replicas may start together. */
 const identityRate = { burst: 500, perSecond: 20 }

@@ -11,6 +11,7 @@ import {
 } from '#proto/istio/v1/auth/ca.ts'
 import { authenticate } from './bearer.ts'
 import { openFileTokens } from './file-tokens/file-tokens.ts'
+import { mostLive } from './serials/live-serials.ts'
 import { day, hour, registry, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { ecKeys, makeCsr } from './testing/csr.ts'
 import { MemoryLedger } from './testing/memory-ledger.ts'
@@ -290,7 +291,28 @@ describe('a refusal', () => {
     )
     expect(codes.filter((code) => code === status.OK)).toHaveLength(20)
     expect(codes.filter((code) => code === status.RESOURCE_EXHAUSTED)).toHaveLength(5)
+    // The authority's clock may be set; the limit's may not.
+    mesh.clock.now += hour
+    await expect(mesh.create({ csr }, 'pod-1')).rejects.toMatchObject({ code: status.RESOURCE_EXHAUSTED })
     await expect(mesh.create({ csr }, 'pod-2')).resolves.toHaveProperty('certChain.length', 3)
+  })
+
+  test('of a pod with too many live certificates is RESOURCE_EXHAUSTED, and writes nothing', async () => {
+    using mesh = await served()
+    const [{ podUid } = { podUid: '' }] = registry(shop).workloads
+    const token = await mesh.token('frontend-1')
+    const notAfter = mesh.clock.now + hour / 2
+    // Another replica gave it all but one.
+    for (let i = 1; i < mostLive; i++) {
+      await mesh.ledger.record({ podUid, serial: i.toString(16).padStart(2, '0'), notAfter })
+    }
+    await mesh.create({ csr: makeCsr() }, token)
+    const error = await refusal(mesh.create({ csr: makeCsr() }, token))
+    expect(error.code).toBe(status.RESOURCE_EXHAUSTED)
+    expect(mesh.records).toContainEqual(expect.objectContaining({ reason: 'too_many_live', podUid }))
+    expect(mesh.ledger.issued).toHaveLength(mostLive)
+    mesh.clock.now = notAfter
+    await expect(mesh.create({ csr: makeCsr() }, token)).resolves.toHaveProperty('certChain.length', 3)
   })
 
   test('of a caller whose names make no identity is PERMISSION_DENIED', async () => {

@@ -11,6 +11,7 @@ import { type CertificateRecords, type Refusal, recordIssued, recordRefused } fr
 import { parseCsr } from './csr.ts'
 import { type Issued, issue } from './issue.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { LiveSerials } from './serials/live-serials.ts'
 import type { SerialLedger } from './serials/serial-ledger.ts'
 import type { SurplusKeys } from './serials/surplus-keys.ts'
 import type { Caller } from './tokens.ts'
@@ -28,6 +29,7 @@ export interface CertificateServiceOptions {
   readonly limits: CertificateLimits
   readonly revocable: Revocable
   readonly surplus: SurplusKeys
+  readonly live: LiveSerials
   readonly records: CertificateRecords
   readonly now: () => number
 }
@@ -78,6 +80,9 @@ async function decide(
     return { ...notPermitted, detail: 'its namespace or service account is no valid name', caller }
   }
   if (!withinLimits(caller, options.limits)) return { ...tooMany, detail: 'the bucket is empty', caller }
+  if (options.live.isFull(caller.podUid)) {
+    return { ...tooManyLive, detail: 'the pod has as many as it may', caller }
+  }
   const csr = parseCsr(request.csr)
   if (csr.kind === 'refused') {
     return { ...badRequest, reason: `csr_${csr.problem}`, detail: csr.detail, caller }
@@ -107,12 +112,14 @@ async function decide(
 async function keep(
   { certificate, notAfter }: Issued,
   caller: Caller,
-  { revocable, surplus }: CertificateServiceOptions,
+  { revocable, surplus, live }: CertificateServiceOptions,
 ): Promise<Refusal | undefined> {
   const { podUid } = caller
   const serial = certificate.serialNumber.toLowerCase()
   try {
-    surplus.look(caller, await revocable.ledger.record({ podUid, serial, notAfter }))
+    const serials = await revocable.ledger.record({ podUid, serial, notAfter })
+    surplus.look(caller, serials)
+    live.look(podUid, serials)
   } catch (error) {
     return { ...notKept, detail: messageOf(error), caller }
   }
@@ -146,6 +153,13 @@ const tooMany = {
   reason: 'rate_limited',
   code: status.RESOURCE_EXHAUSTED,
   message: 'too many certificate requests: wait, then try again',
+} as const
+
+const tooManyLive = {
+  kind: 'refused',
+  reason: 'too_many_live',
+  code: status.RESOURCE_EXHAUSTED,
+  message: 'too many certificates of this pod are still good: wait until some expire',
 } as const
 
 const badRequest = {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { RateLimit } from './rate-limit.ts'
 
 function limited(options: { burst: number; perSecond: number }) {
@@ -48,6 +48,19 @@ test('a clock that is set back gives nothing and takes nothing', () => {
   expect(taken('a', 3)).toBe(3)
   clock.now -= 60_000
   expect(taken('a', 10)).toBe(2)
+})
+
+test('the clock on the wall counts for nothing', () => {
+  const clock = { now: 0 }
+  using _ = vi.spyOn(performance, 'now').mockImplementation(() => clock.now)
+  using wall = vi.spyOn(Date, 'now').mockReturnValue(1_000_000)
+  const limit = new RateLimit({ burst: 1, perSecond: 1 })
+  expect(limit.take('a')).toBe(true)
+  wall.mockReturnValue(2_000_000)
+  expect(limit.take('a')).toBe(false)
+  wall.mockReturnValue(0)
+  clock.now += 1_000
+  expect(limit.take('a')).toBe(true)
 })
 
 test('many keys that come once do not stay', () => {

@@ -42,7 +42,11 @@ const memorySlack = 16 * 1024 * 1024
 /** Runs a mesh under churn and looks, whenever everything is quiet, at what its processes hold. */
 export async function soak({ minutes, say = () => {} }: SoakOptions): Promise<SoakReport> {
   const env = { NODE_OPTIONS: '--import /mnt/test/soak/collect.ts' }
-  await using mesh = await startMesh({ sidecars: env, controlPlane: env })
+  await using mesh = await startMesh({
+    sidecars: env,
+    // The churn renews every four seconds; of a day's certificates a pod would have too many.
+    controlPlane: { ...env, WEFT_CERTIFICATE_LIFETIME: '3m' },
+  })
   const labels = { app: 'choir' }
   const [alice, bob, carol, outsider] = await Promise.all([
     mesh.workload('alice'),
