@@ -29,7 +29,7 @@ async function serve() {
   const state = new FileSigners(new StateDirectory(folder.path))
   const root = makeRoot('cluster.local', Date.now())
   const serving = new Serving({
-    issuer: await Issuer.open(state, root, Date.now()),
+    issuer: await Issuer.open({ store: state, root, now: Date.now() }),
     identity: spiffeId('cluster.local', 'weft-system', 'weft-control-plane')!,
     dnsNames: controlPlaneNames('weft-system'),
     lifetime: 3_600_000,

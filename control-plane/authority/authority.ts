@@ -15,11 +15,13 @@ import { pluggedMetrics } from './plugged/metrics.ts'
 import { pluggedSigners, plugIn } from './plugged/plug-in.ts'
 import { Plugged } from './plugged/plugged.ts'
 import type { CaSource } from './plugged/source.ts'
+import { unplug } from './plugged/unplug.ts'
 import { RateLimit } from './rate-limit.ts'
 import { Renewals } from './renewals.ts'
-import { makeRoot, pluggedRoot } from './root.ts'
+import { makeRoot, pluggedRoot, type Root } from './root.ts'
+import type { Prospect } from './rotation/advance.ts'
 import { Roots } from './rotation/roots.ts'
-import { trustedRoots } from './rotation/state.ts'
+import { oldRoot, trustedRoots } from './rotation/state.ts'
 import { LiveSerials } from './serials/live-serials.ts'
 import { SurplusKeys } from './serials/surplus-keys.ts'
 import { controlPlaneNames, injectorNames, Serving, type ServingCertificate } from './serving.ts'
@@ -55,6 +57,8 @@ export interface Authority {
   readonly trustBundle: Changing<string>
   /** Whether certificates are signed under the root that is to sign. */
   readonly settled: boolean
+  /** Whether anything could sign under another root. */
+  prospect(root: Root): Prospect
   /** Whether the newest bundle was brought to where clients find it first. */
   readonly trustPublished: boolean
   /** When the issuer and the serving certificate end, in milliseconds since 1970. */
@@ -78,10 +82,14 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
   const makeFirst = async (key: KeyObject | undefined) =>
     plugged ? pluggedRoot((await plugged.good()).root) : makeRoot(trustDomain, now(), key)
   const roots = await Roots.open({ store, trustDomain, log, makeFirst, now })
-  const { signing: first } = roots.state.current
-  const issuer = await Issuer.open(store, first, now(), plugged && pluggedSigners(plugged))
-  // The authority that was plugged in once is no more: the mesh goes back to a root of its own.
-  if (!plugged && first.plugged) roots.offer(makeRoot(trustDomain, now()))
+  const { current: state } = roots.state
+  const issuer = await Issuer.open({
+    store,
+    root: state.signing,
+    old: oldRoot(state),
+    now: now(),
+    plugged: plugged && pluggedSigners(plugged),
+  })
   const serving = new Serving({
     issuer,
     ...names,
@@ -123,7 +131,11 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     const taken = roots.moving || issuer.settled ? Promise.resolve() : issuer.adopt()
     void taken.then(adopted, (error: unknown) => log.error('what is stored could not be followed', { error }))
   })
-  if (plugged) unfollow.push(plugIn(plugged, { roots, issuer, log, adopted }))
+  unfollow.push(
+    plugged
+      ? plugIn(plugged, { roots, issuer, log, adopted })
+      : unplug(roots, () => makeRoot(trustDomain, now())),
+  )
   const limits = {
     perPod: new RateLimit(podRate),
     perIdentity: new RateLimit(identityRate),
@@ -139,6 +151,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
     get settled() {
       return issuer.settled
     },
+    prospect: (root) => issuer.prospect(root),
     get trustPublished() {
       return published.done
     },

@@ -24,7 +24,7 @@ let issuer: Issuer
 beforeAll(async () => {
   const state = new FileSigners(new StateDirectory(folder.path))
   root = makeRoot('cluster.local', start)
-  issuer = await Issuer.open(state, root, start)
+  issuer = await Issuer.open({ store: state, root, now: start })
 })
 afterAll(() => folder[Symbol.dispose]())
 
@@ -131,7 +131,7 @@ test('two leaves speak TLS 1.3 with each other, each proving its identity', asyn
   using live = temporaryFolder()
   const state = new FileSigners(new StateDirectory(live.path))
   const liveRoot = makeRoot('cluster.local', now)
-  const liveIssuer = await Issuer.open(state, liveRoot, now)
+  const liveIssuer = await Issuer.open({ store: state, root: liveRoot, now })
   const credentials = (identity: typeof frontend) => {
     const key = createKey()
     const issued = issue(

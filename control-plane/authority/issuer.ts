@@ -6,13 +6,27 @@ import { AuthorityStateError, createKey, exportKey, parseAnyKey } from './keys.t
 import { pathsFrom } from './plugged/path.ts'
 import type { Renewable } from './renewals.ts'
 import { parseCertificates, type Root, sameRoot } from './root.ts'
+import type { Prospect } from './rotation/advance.ts'
 import type { SignerStore, StoredData } from './signer-store.ts'
 
 /** Authorities that somebody else made, by the root that they are under. */
 export interface PluggedSigners {
   under(root: Root): Signer | undefined
+  /** Whether there never was a good one; it may come. */
+  readonly awaited: boolean
   /** Resolves once another one is there. */
   another(): Promise<unknown>
+}
+
+export interface IssuerOptions {
+  readonly store: SignerStore
+  /** The one that it is to be under. */
+  readonly root: Root
+  /** Milliseconds since 1970. */
+  readonly now: number
+  readonly plugged?: PluggedSigners | undefined
+  /** The root that is on its way out, and believed yet. */
+  readonly old?: Root | undefined
 }
 
 /** One year in milliseconds. */
@@ -32,26 +46,32 @@ export class Issuer implements Renewable {
   #under: Root
   #signer: Signer
 
-  private constructor(store: SignerStore, root: Root, signer: Signer, plugged: PluggedSigners | undefined) {
+  private constructor({ store, root, plugged }: IssuerOptions, signer: Signer, under = root) {
     this.#store = store
     this.#plugged = plugged
     this.#root = root
-    this.#under = root
+    this.#under = under
     this.#signer = signer
   }
 
-  /** What is plugged in, else the stored issuer when it is still good, else a new one. */
-  static async open(store: SignerStore, root: Root, now: number, plugged?: PluggedSigners): Promise<Issuer> {
+  /**
+   * What is plugged in, else the stored issuer when it is still good, else a new one. Where the root's key is elsewhere
+   * and nothing is plugged in under it, a stored one under the old root, until there is something.
+   */
+  static async open(options: IssuerOptions): Promise<Issuer> {
+    const { store, root, now, plugged, old } = options
     for (;;) {
       const given = plugged?.under(root)
-      if (given) return new Issuer(store, root, given, plugged)
+      if (given) return new Issuer(options, given)
       const kept = await store.read('issuer')
-      const stored = signerOf(kept.data, root)
-      if (stored && isGood(stored, root, store, now)) return new Issuer(store, root, stored, plugged)
+      const stored = goodSignerOf(kept.data, root, store, now)
+      if (stored) return new Issuer(options, stored)
+      const former = old && !root.privateKey && goodSignerOf(kept.data, old, store, now)
+      if (former) return new Issuer(options, former, old)
       if (plugged && !root.privateKey) await plugged.another()
       else {
         const signer = createIssuer(root, now)
-        if (await store.write('issuer', format(signer), kept)) return new Issuer(store, root, signer, plugged)
+        if (await store.write('issuer', format(signer), kept)) return new Issuer(options, signer)
       }
     }
   }
@@ -78,6 +98,12 @@ export class Issuer implements Renewable {
     if (!this.#store.writing) return Number.POSITIVE_INFINITY
     if (!this.settled) return 0
     return this.#root.privateKey ? renewalOf(this.#signer) : Number.POSITIVE_INFINITY
+  }
+
+  /** Whether it could go under another root. */
+  prospect(root: Root): Prospect {
+    if (root.privateKey || this.#plugged?.under(root)) return 'ready'
+    return this.#plugged?.awaited ? 'awaited' : 'gone'
   }
 
   /** Goes under another root. Until it is renewed there, it signs as before. */
@@ -128,8 +154,10 @@ export class Issuer implements Renewable {
 }
 
 /** Whoever does not write must do with what is there until it ends. */
-function isGood(stored: Signer, root: Root, store: SignerStore, now: number): boolean {
-  return (store.writing && root.privateKey ? renewalOf(stored) : endOf(stored)) > now
+function goodSignerOf(data: StoredData, root: Root, store: SignerStore, now: number): Signer | undefined {
+  const stored = signerOf(data, root)
+  if (!stored) return undefined
+  return (store.writing && root.privateKey ? renewalOf(stored) : endOf(stored)) > now ? stored : undefined
 }
 
 /** Any doubt about the stored issuer is answered by a new one, which costs nothing: peers know only the root. */

@@ -196,7 +196,7 @@ describe('root and issuer in Secrets', () => {
     })
     await pause(50)
     expect(authority.trustBundle.current).toBe(before)
-    expect(authority.roots.offered?.certificate.toString()).toBe(stranger.certificate.toString())
+    expect(authority.roots.offered.current?.certificate.toString()).toBe(stranger.certificate.toString())
     expect(JSON.stringify(leader.records)).toContain(
       'another root was put in the place of the one that signs',
     )

@@ -6,6 +6,7 @@ import { createMetrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from '../authority.ts'
 import type { Signer } from '../certificate.ts'
 import { endOf } from '../issue.ts'
+import { pluggedRoot } from '../root.ts'
 import { day, filesOf } from '../testing/authority.ts'
 import { recordingLog } from '../testing/recording-log.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
@@ -109,7 +110,7 @@ describe('a mesh with an authority that is plugged in', () => {
     const source = new TestSource(wholePem(first))
     const { authority: mesh } = await open(source)
     source.put(wholePem(elsewhere))
-    await eventually(() => mesh.roots.offered?.certificate.subject).toBe('O=Example\nCN=Other root')
+    await eventually(() => mesh.roots.offered.current?.certificate.subject).toBe('O=Example\nCN=Other root')
     expect(await issuer(mesh)).toBe('O=Example\nCN=First')
     expect(mesh.trustBundle.current).toBe(pemOf(root))
   })
@@ -119,11 +120,11 @@ describe('a mesh with an authority that is plugged in', () => {
     const { authority: before } = await open(source)
     await eventually(async () => (await keptIssuer())['tls.crt']).toContain(pemOf(policy))
     source.put(wholePem(elsewhere))
-    await eventually(() => before.roots.offered).toBeDefined()
+    await eventually(() => before.roots.offered.current).toBeDefined()
     const since = Date.now()
     const passage = { since, handled: undefined }
     const { signing } = before.roots.state.current
-    const next = before.roots.offered!
+    const next = before.roots.offered.current!
     await before.roots.move({ phase: 'spreading', signing, next, ...passage })
     // One process at a time writes there.
     await eventually(() => before.trustPublished).toBe(true)
@@ -144,7 +145,7 @@ describe('a mesh with an authority that is plugged in', () => {
 
     const { authority: after } = await open(new TestSource(wholePem(elsewhere)))
     expect(after.trustBundle.current).toBe(next.certificate.toString())
-    expect(after.roots.offered).toBeUndefined()
+    expect(after.roots.offered.current).toBeUndefined()
   })
 })
 
@@ -155,7 +156,7 @@ describe('between a root of its own and one that is plugged in', () => {
     before.close()
     const { authority: mesh } = await open(new TestSource(wholePem(first)))
     expect(mesh.trustBundle.current).toBe(own)
-    expect(mesh.roots.offered?.certificate.raw).toEqual(root.certificate.raw)
+    expect(mesh.roots.offered.current?.certificate.raw).toEqual(root.certificate.raw)
     expect(await issuer(mesh)).toMatch(/weft issuer/)
   })
 
@@ -165,7 +166,68 @@ describe('between a root of its own and one that is plugged in', () => {
     const { authority: mesh } = await open(undefined)
     expect(mesh.trustBundle.current).toBe(pemOf(root))
     expect(await issuer(mesh)).toBe('O=Example\nCN=First')
-    expect(mesh.roots.offered?.certificate.subject).toMatch(/weft root/)
-    expect(mesh.roots.offered?.privateKey).toBeDefined()
+    expect(mesh.roots.offered.current?.certificate.subject).toMatch(/weft root/)
+    expect(mesh.roots.offered.current?.privateKey).toBeDefined()
+  })
+})
+
+describe('an authority that was taken away while its root took over', () => {
+  const next = pluggedRoot(elsewhere.issuers[0]!)
+
+  /** A mesh under the first authority that goes over to another root, and is killed. */
+  async function killed(phase: 'spreading' | 'reissuing'): Promise<void> {
+    const { authority: mesh } = await open(new TestSource(wholePem(first)))
+    await eventually(async () => (await keptIssuer())['tls.crt']).toContain(pemOf(policy))
+    const { signing } = mesh.roots.state.current
+    const passage = { since: Date.now(), handled: undefined }
+    await mesh.roots.move(
+      phase === 'spreading'
+        ? { phase, signing, next, ...passage }
+        : { phase, signing: next, old: signing, ...passage },
+    )
+    await eventually(() => mesh.trustPublished).toBe(true)
+    mesh.close()
+  }
+
+  test.each([
+    ['another one in its place', () => new TestSource(wholePem(first))],
+    ['rubbish in its place', () => new TestSource('rubbish')],
+    ['the setting gone', () => undefined],
+  ])('does not keep the control plane from starting with %s', async (_, source) => {
+    await killed('reissuing')
+    const { authority: mesh } = await open(source())
+    expect(await issuer(mesh)).toBe('O=Example\nCN=First')
+    expect(mesh.settled).toBe(false)
+    expect(mesh.trustBundle.current).toBe(pemOf(next) + pemOf(root))
+  })
+
+  test('signs once it is back', async () => {
+    await killed('reissuing')
+    const source = new TestSource(wholePem(first))
+    const { authority: mesh } = await open(source)
+    source.put(wholePem(elsewhere))
+    await eventually(() => mesh.settled).toBe(true)
+    expect(await issuer(mesh)).toBe('O=Example\nCN=Elsewhere')
+  })
+
+  test('is told from one that may come yet', async () => {
+    await killed('spreading')
+    const source = new TestSource('rubbish')
+    const { authority: mesh } = await open(source)
+    expect(mesh.prospect(next)).toBe('awaited')
+    source.put(wholePem(first))
+    await eventually(() => mesh.prospect(next)).toBe('gone')
+    source.put(wholePem(elsewhere))
+    await eventually(() => mesh.prospect(next)).toBe('ready')
+  })
+
+  test('leaves the mesh to go back to a root of its own as soon as it stands still', async () => {
+    await killed('spreading')
+    const { authority: mesh } = await open(undefined)
+    expect(mesh.prospect(next)).toBe('gone')
+    expect(mesh.roots.offered.current).toBeUndefined()
+    const { signing } = mesh.roots.state.current
+    await mesh.roots.move({ phase: 'stable', signing, since: Date.now(), handled: undefined })
+    expect(mesh.roots.offered.current?.privateKey).toBeDefined()
   })
 })

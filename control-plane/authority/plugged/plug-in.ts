@@ -11,6 +11,9 @@ export function pluggedSigners(plugged: Plugged): PluggedSigners {
       const { current } = plugged
       return current && sameRoot({ certificate: current.root }, root) ? current.signer : undefined
     },
+    get awaited() {
+      return plugged.current === undefined
+    },
     another: () => plugged.another(),
   }
 }

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { advance, type Facts, type Follower, type RotationTiming, type Step } from './advance.ts'
+import {
+  advance,
+  type Facts,
+  type Follower,
+  type Prospect,
+  type RotationTiming,
+  type Step,
+} from './advance.ts'
 import { oldRoot, type RotationState, trustedRoots } from './state.ts'
 
 const second = 1_000
@@ -22,6 +29,7 @@ function facts(known: Partial<Facts<string>> = {}): Facts<string> {
     nearsEnd: false,
     offered: undefined,
     makeRoot: () => 'new',
+    nextSigner: 'ready',
     issuing: true,
     unwritten: [],
     followers: [],
@@ -88,6 +96,22 @@ describe('a root that spreads', () => {
     ],
   ])('waits %s', (_, known, wait) => {
     expect(advance(spreading, facts(known), timing)).toMatchObject({ kind: 'wait', waits: [wait] })
+  })
+
+  test('waits for something that can sign under it, however long that takes', () => {
+    const known = facts({ now: start + 2 * timing.grace, nextSigner: 'awaited' })
+    expect(advance(spreading, known, timing)).toEqual({
+      kind: 'wait',
+      waits: [{ kind: 'issuer', names: [], until: undefined }],
+    })
+  })
+
+  test('is given up when nothing will sign under it any more; a request from meanwhile stays', () => {
+    const known = facts({ ...later, nextSigner: 'gone', request: '2026-11-28T12:01:00Z' })
+    expect(advance(spreading, known, timing)).toMatchObject({
+      kind: 'go',
+      to: { phase: 'stable', signing: 'a', since: later.now, handled: undefined },
+    })
   })
 
   test('goes on without those who cannot be reached, and names them', () => {
@@ -187,6 +211,7 @@ describe('whatever happens', () => {
     restarted: fc.boolean(),
     request: fc.constantFrom(undefined, 'first', 'second'),
     nearsEnd: fc.boolean(),
+    nextSigner: fc.constantFrom<Prospect>('ready', 'ready', 'awaited', 'gone'),
     issuing: fc.boolean(),
     unwritten: fc.subarray(['ConfigMap a', 'ConfigMap b']),
     followers: fc.array(anyFollower, { maxLength: 3 }),
@@ -214,6 +239,12 @@ describe('whatever happens', () => {
           const after = trustedRoots(step.to)
           expect(before).toContain(step.to.signing)
           expect(after[0]).toBe(step.to.signing)
+          if (state.phase === 'spreading' && step.to.phase === 'stable') {
+            // Nothing ever hung from the next root.
+            expect([step.to.signing, at.nextSigner]).toEqual([state.signing, 'gone'])
+            state = step.to
+            continue
+          }
           for (const lost of before.filter((root) => !after.includes(root))) {
             expect(lost).toBe(oldRoot(state))
             const unclear = at.followers.filter(({ cleared }) => !cleared)
@@ -224,6 +255,7 @@ describe('whatever happens', () => {
             expect(now - state.since).toBeGreaterThanOrEqual(timing.dwell)
           }
           if (step.to.signing !== state.signing) {
+            expect(at.nextSigner).toBe('ready')
             const missed = at.unwritten.length > 0 || at.followers.some(({ acknowledged }) => !acknowledged)
             expect(!missed || now - Math.max(state.since, watchedSince) >= timing.limit).toBe(true)
           }

@@ -14,6 +14,8 @@ export interface Facts<Root> {
   readonly offered: Root | undefined
   /** Makes the next root where none is offered. */
   readonly makeRoot: () => Root
+  /** Whether anything could sign under the next root. */
+  readonly nextSigner: Prospect
   /** Whether certificates are signed under the signing root by now. */
   readonly issuing: boolean
   /** Where the newest bundle is still to be written, e.g. `ConfigMap shop/weft-trust-bundle`. */
@@ -21,6 +23,9 @@ export interface Facts<Root> {
   /** The meshed pods that were there when the phase began, and still are. */
   readonly followers: readonly Follower[]
 }
+
+/** Whether something can sign under a root: at once, perhaps later, or no more since it was taken away. */
+export type Prospect = 'ready' | 'awaited' | 'gone'
 
 /** What is known of a meshed pod. Whoever is connected to no control plane has none of it. */
 export interface Follower {
@@ -79,6 +84,7 @@ export function advance<Root>(
       return begin(state, facts)
     case 'spreading': {
       const { signing: old, next: signing } = state
+      if (facts.nextSigner === 'gone') return abandon(state, facts)
       return pass(spreading(state, facts, timing), facts, {
         to: { phase: 'reissuing', signing, old, ...passage(state, facts) },
         why: 'the next root is known everywhere',
@@ -121,6 +127,15 @@ function reasonToBegin<Root>(
   return nearsEnd ? 'the root nears its end' : undefined
 }
 
+/** Nothing ever hung from the next root, so that nobody misses it. A request that came meanwhile is not answered. */
+function abandon<Root>(
+  { signing, handled }: RotationState<Root> & { readonly phase: 'spreading' },
+  { now }: Facts<Root>,
+): Step<Root> {
+  const to = { phase: 'stable', signing, since: now, handled } as const
+  return { kind: 'go', to, why: 'nothing is plugged in under the next root any more', leftBehind: [] }
+}
+
 /** A request that came while a rotation was under way is answered by that one. */
 function passage<Root>({ handled }: RotationState<Root>, { now, request }: Facts<Root>) {
   return { since: now, handled: request ?? handled }
@@ -130,6 +145,7 @@ function spreading<Root>({ since }: RotationState<Root>, facts: Facts<Root>, tim
   const until = Math.max(since, facts.watchedSince) + timing.limit
   const behind = facts.followers.filter(({ acknowledged }) => !acknowledged)
   return [
+    ...issuer(facts.nextSigner === 'ready'),
     ...time(since + timing.dwell),
     ...waitFor('bundle', facts.unwritten, until),
     ...waitFor('acknowledgement', behind.map(nameOf), until),
@@ -139,7 +155,7 @@ function spreading<Root>({ since }: RotationState<Root>, facts: Facts<Root>, tim
 function reissuing<Root>({ since }: RotationState<Root>, facts: Facts<Root>, timing: RotationTiming): Wait[] {
   const holding = facts.followers.filter(({ renewed }) => !renewed)
   return [
-    ...(facts.issuing ? [] : [{ kind: 'issuer', names: [], until: undefined } as const]),
+    ...issuer(facts.issuing),
     ...time(since + timing.reissue),
     ...waitFor('renewal', holding.map(nameOf), since + Math.min(timing.lifetime, timing.grace)),
   ]
@@ -155,6 +171,11 @@ function retiring<Root>({ since }: RotationState<Root>, facts: Facts<Root>, timi
     ...waitFor('tunnels', here!.map(nameOf), since + timing.grace),
     ...waitFor('connection', away!.map(nameOf), Math.min(patience, since + timing.grace)),
   ]
+}
+
+/** However long that takes. */
+function issuer(there: boolean): Wait[] {
+  return there ? [] : [{ kind: 'issuer', names: [], until: undefined }]
 }
 
 function time(until: number): Wait[] {

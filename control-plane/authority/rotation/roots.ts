@@ -22,7 +22,7 @@ export class Roots {
   readonly #options: RootsOptions
   readonly #state: Changeable<RotationState<Root>>
   #stored: Stored
-  #offered: Root | undefined
+  readonly #offered = new Changeable<Root | undefined>(undefined)
 
   private constructor(options: RootsOptions, stored: Stored, state: RotationState<Root>) {
     this.#options = options
@@ -67,7 +67,7 @@ export class Roots {
   }
 
   /** A root that somebody put in the place of the signing one, or plugged in: it becomes the next. */
-  get offered(): Root | undefined {
+  get offered(): Changing<Root | undefined> {
     return this.#offered
   }
 
@@ -75,11 +75,12 @@ export class Roots {
   offer(root: Root): void {
     const { phase, signing } = this.#state.current
     if (phase !== 'stable' || sameRoot(signing, root)) return
-    if (this.#offered && sameRoot(this.#offered, root)) return
-    this.#offered = root
+    const { current } = this.#offered
+    if (current && sameRoot(current, root)) return
     this.#options.log.warn('another root than the one that signs: it becomes the next one', {
       root: fingerprint(root),
     })
+    this.#offered.set(root)
   }
 
   /** Makes a step, in one write. False when another process was first, whose step is taken once it is known. */
@@ -115,8 +116,8 @@ export class Roots {
       await this.#putBack(stored)
     } else if (this.#state.current.phase === 'stable') {
       this.#stored = stored
-      this.#offered = state.signing
       log.warn('another root was put in the place of the one that signs: it becomes the next one', { root })
+      this.#offered.set(state.signing)
     } else if (await this.#putBack(stored)) {
       log.error('another root was put there while a rotation is under way; what was there is put back', {
         root,
@@ -126,7 +127,7 @@ export class Roots {
 
   #take(stored: Stored, state: RotationState<Root>): void {
     this.#stored = stored
-    this.#offered = undefined
+    if (this.#offered.current) this.#offered.set(undefined)
     this.#state.set(state)
   }
 

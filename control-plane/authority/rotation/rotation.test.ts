@@ -9,6 +9,7 @@ import { StateDirectory } from '../state-directory.ts'
 import { start } from '../testing/authority.ts'
 import { recordingLog } from '../testing/recording-log.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
+import type { Prospect } from './advance.ts'
 import type { Client } from './followers.ts'
 import { Roots } from './roots.ts'
 import { Rotation } from './rotation.ts'
@@ -33,6 +34,7 @@ async function world({ pods = ['1', '2'] } = {}) {
   const asked = new Changeable<string | undefined>(undefined)
   const { log, records } = recordingLog()
   const unwritten: string[] = []
+  const prospect: { next: Prospect } = { next: 'ready' }
   const metrics = createMetrics()
   const status = fileStatus(directory)
   const begin = async () => {
@@ -47,7 +49,11 @@ async function world({ pods = ['1', '2'] } = {}) {
       timing,
       request: () => asked.current,
       asked,
-      authority: { settled: true, ends: { issuer: start + day, serving: start + day } },
+      authority: {
+        settled: true,
+        prospect: () => prospect.next,
+        ends: { issuer: start + day, serving: start + day },
+      },
       unwritten: () => unwritten,
       audience: {
         pods: new Map(pods.map((podUid) => [podUid, `shop/pod-${podUid}`])),
@@ -73,6 +79,7 @@ async function world({ pods = ['1', '2'] } = {}) {
     asked,
     clients,
     unwritten,
+    prospect,
     records,
     metrics,
     state: () => process.roots.state.current,
@@ -84,6 +91,7 @@ async function world({ pods = ['1', '2'] } = {}) {
       process.rotation.close()
       process = await begin()
     },
+    offer: (root: Root) => process.roots.offer(root),
     async plugIn(signing: Root) {
       const { roots } = process
       await roots.move({ phase: 'stable', signing, since: clock.now, handled: undefined })
@@ -193,4 +201,20 @@ test('a root that was plugged in is not replaced by one of our own because someb
   await look()
   expect(state().phase).toBe('stable')
   expect((await told())?.roots).toMatchObject([{ role: 'signing', plugged: true }])
+})
+
+test('a next root that nothing signs under is given up, and another one offered is taken at once', async () => {
+  const { state, look, offer, prospect, records } = await world({ pods: [] })
+  const first = fingerprint(state().signing)
+  offer(pluggedRoot(makeRoot('cluster.local', start).certificate))
+  await expect.poll(() => state().phase).toBe('spreading')
+  prospect.next = 'awaited'
+  await look(day)
+  expect(state().phase).toBe('spreading')
+  prospect.next = 'gone'
+  await look()
+  expect(trustedRoots(state()).map(fingerprint)).toEqual([first])
+  expect(records).toContainEqual(
+    expect.objectContaining({ phase: 'stable', why: 'nothing is plugged in under the next root any more' }),
+  )
 })

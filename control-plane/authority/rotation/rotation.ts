@@ -6,7 +6,7 @@ import type { Registry } from '#runtime/metrics.ts'
 import type { Changing } from '../changing.ts'
 import type { IdentityStatus } from '../revocation/identity-status.ts'
 import { fingerprint, makeRoot, nearsEnd, type Root } from '../root.ts'
-import { advance, type Facts, type RotationTiming, type Step } from './advance.ts'
+import { advance, type Facts, type Prospect, type RotationTiming, type Step } from './advance.ts'
 import { type Client, followersOf, merge, type Standing, standingsOf } from './followers.ts'
 import { type RotationMetrics, rotationMetrics } from './metrics.ts'
 import type { Roots } from './roots.ts'
@@ -25,6 +25,8 @@ export interface RotationOptions {
   readonly authority: {
     /** Whether certificates are signed under the root that is to sign. */
     readonly settled: boolean
+    /** Whether anything could sign under another root. */
+    prospect(root: Root): Prospect
     /** When the issuer and the serving certificate end, in milliseconds since 1970. */
     readonly ends: { readonly issuer: number; readonly serving: number }
   }
@@ -78,7 +80,8 @@ export class Rotation {
     this.#watchedSince = this.#now()
     this.#metrics = rotationMetrics(options.metrics)
     const look = () => void this.look()
-    this.#ends = [options.asked.subscribe(look), options.roots.state.subscribe(look)]
+    const { asked, roots } = options
+    this.#ends = [asked.subscribe(look), roots.state.subscribe(look), roots.offered.subscribe(look)]
     look()
   }
 
@@ -162,8 +165,9 @@ export class Rotation {
       // Another one of somebody else's is not ours to make.
       request: state.signing.plugged ? state.handled : request(),
       nearsEnd: nearsEnd(state.signing, now),
-      offered: roots.offered,
+      offered: roots.offered.current,
       makeRoot: () => makeRoot(trustDomain, now),
+      nextSigner: state.phase === 'spreading' ? authority.prospect(state.next) : 'ready',
       issuing: authority.settled,
       unwritten: resting ? [] : unwritten(),
       followers: resting ? [] : followersOf(this.#awaitedPods(state), standings),

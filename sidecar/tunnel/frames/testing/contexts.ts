@@ -27,7 +27,7 @@ export async function plainContexts(): Promise<{ client: PlainContext; server: P
   const state = new FileSigners(new StateDirectory(folder.path))
   const now = Date.now()
   const root = makeRoot('cluster.local', now)
-  const issuer = await Issuer.open(state, root, now)
+  const issuer = await Issuer.open({ store: state, root, now })
   const contextOf = (identity: SpiffeId): PlainContext => {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const publicKey = createPublicKey(privateKey)
