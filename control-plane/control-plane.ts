@@ -79,8 +79,8 @@ function openPlatform(
   { log, metrics }: Instruments,
   signal: AbortSignal,
 ): Promise<Platform> {
-  const { registry, namespace, checkTokenAddress } = config
-  const common = { checkTokenAddress, log, metrics }
+  const { registry, namespace, checkTokenAddress, certificateLifetime: lifetime } = config
+  const common = { checkTokenAddress, lifetime, log, metrics }
   switch (registry.kind) {
     case 'file':
       return openFilePlatform({ ...registry, signal, ...common })

@@ -20,6 +20,8 @@ export interface FilePlatformOptions {
   /** A certificate authority of somebody's own. */
   readonly ca?: CaFiles | undefined
   readonly checkTokenAddress: boolean
+  /** Milliseconds that a certificate is good for. */
+  readonly lifetime: number
   readonly log: Log
   readonly metrics: Metrics
   /** Ends waiting for a good certificate authority. */
@@ -34,7 +36,7 @@ export async function openFilePlatform(options: FilePlatformOptions): Promise<Pl
   const tokens = stack.adopt(await openFileTokens({ stateDir, log, checkPeerAddress }), (opened) =>
     opened.close(),
   )
-  const serials = stack.use(await FileLedger.open({ state, log }))
+  const serials = stack.use(await FileLedger.open({ state, log, lifetime: options.lifetime }))
   stack.use(pruneRegularly(serials, { log }))
   const end = stack.adopt(new AbortController(), (opened) => opened.abort())
   const identityRequests = await watchIdentityRequests({ stateDir, log, signal: end.signal })

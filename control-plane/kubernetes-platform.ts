@@ -29,6 +29,8 @@ export interface KubernetesPlatformOptions {
   /** The Secret of a certificate authority of somebody's own. */
   readonly caSecret?: string | undefined
   readonly checkTokenAddress: boolean
+  /** Milliseconds that a certificate is good for. */
+  readonly lifetime: number
   readonly log: Log
   readonly metrics: Metrics
   /** The pod's own service account, or the kubeconfig that the environment names, unless another is given. */
@@ -62,7 +64,7 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
   const identity = `${podName}_${randomUUID().slice(0, 8)}`
   const lease = stack.use(new Lease({ client, namespace, name: 'weft-control-plane', identity, log }))
   const writers = stack.use(startWriters({ client, cluster, namespace, leading: lease.holding, log }))
-  const serials = new ConfigMapLedger({ client, namespace })
+  const serials = new ConfigMapLedger({ client, namespace, lifetime: options.lifetime })
   stack.use(pruneRegularly(serials, { leads: () => lease.holding.current, log }))
   const asked = cluster.watch(configMaps(identityConfigMap, namespace))
   const identityRequests = await followIdentityRequests({ configMaps: asked, log, signal })

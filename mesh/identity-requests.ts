@@ -79,14 +79,19 @@ export function revocationKey(podUid: string): string {
 
 /** Where the status says how a revocation stands, as `formatRevocationStatus` writes it. */
 export function revocationStatusKey(podUid: string): string {
-  return `revoked.${podUid}`
+  return `${revocationStatusPrefix}${podUid}`
+}
+
+/** Whether the status says by this key how a revocation stands. */
+export function isRevocationStatusKey(key: string): boolean {
+  return key.startsWith(revocationStatusPrefix)
 }
 
 /** What the control plane says of a revocation that is in force. */
 export interface RevocationStatus {
   /** The time of the request that it obeys, in milliseconds since 1970. */
   readonly at: number
-  /** Certificates that are revoked by it and have not expired. */
+  /** Certificates that are revoked by it, those included that expired a moment ago. */
   readonly serials: number
 }
 
@@ -108,6 +113,7 @@ export function isPodUid(text: string): boolean {
 
 export const rotationKey = 'rotate'
 const revocationPrefix = 'revoke.'
+const revocationStatusPrefix = 'revoked.'
 
 /** RFC 3339, with a zone. */
 const timePattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/

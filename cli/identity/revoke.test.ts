@@ -67,6 +67,15 @@ other pods of its service account go on; a policy with action: Deny would cut of
     ])
   })
 
+  it('says what certificates nobody could find', async () => {
+    void obey(0)
+    const { stdout } = await revoke('shop/frontend-1')
+    expect(stdout).toContain(
+      '0 certificates of it, and it gets no more\n' +
+        'if it was given one before the control plane kept serials, that one is good until it expires\n',
+    )
+  })
+
   it('is a document for programs', async () => {
     void obey(1)
     const { stdout } = await revoke('shop/frontend-1', '-o', 'json')

@@ -106,10 +106,13 @@ function describe({ namespace, pod, podUid }: Revocation): string {
 
 function done(revocation: Revocation, serials: number): string {
   const certificates = serials === 1 ? '1 certificate' : `${serials} certificates`
-  return (
-    `${describe(revocation)} is revoked: ${certificates} of it, and it gets no more\n` +
-    'other pods of its service account go on; a policy with action: Deny would cut off all of them'
-  )
+  return [
+    `${describe(revocation)} is revoked: ${certificates} of it, and it gets no more`,
+    ...(serials === 0
+      ? ['if it was given one before the control plane kept serials, that one is good until it expires']
+      : []),
+    'other pods of its service account go on; a policy with action: Deny would cut off all of them',
+  ].join('\n')
 }
 
 function late(revocation: Revocation, timeout: number): string {

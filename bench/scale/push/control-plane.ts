@@ -35,6 +35,9 @@ async function start({ pods, scope, directory }: ServeOptions): Promise<Served> 
   return { port, bundle: await bundle.promise }
 }
 
+/** Milliseconds that a certificate is good for. */
+const lifetime = 86_400_000
+
 /** As `runControlPlane` does with the registries that it knows. */
 async function follow(platform: Platform, file: string, served: (serving: Serving) => void): Promise<void> {
   const log = createLog({ component: 'control-plane', level: 'error' })
@@ -56,7 +59,7 @@ async function platformOf(
   publishTrust: (bundle: string) => void,
 ): Promise<Platform> {
   const state = new StateDirectory(directory)
-  const serials = await FileLedger.open({ state, log: silentLog })
+  const serials = await FileLedger.open({ state, log: silentLog, lifetime })
   return {
     registry: from,
     signers: new FileSigners(state),
@@ -92,7 +95,7 @@ function configOf(stateDir: string): ControlPlaneConfig {
     registry: { kind: 'file', file: 'synthetic', stateDir },
     listen: { host: '127.0.0.1', port: 0 },
     metricsListen: { host: '127.0.0.1', port: 0 },
-    certificateLifetime: 86_400_000,
+    certificateLifetime: lifetime,
     namespace: 'weft-system',
     checkTokenAddress: false,
     rotation: defaultRotation,

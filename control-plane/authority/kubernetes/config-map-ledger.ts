@@ -2,11 +2,14 @@ import { createHash } from 'node:crypto'
 import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
 import { type Entries, mergeEntries, readEntries } from '../../watch/kubernetes/api/config-map-entries.ts'
 import { Batches } from '../serials/batches.ts'
+import { forgettable, retentionFor } from '../serials/retention.ts'
 import type { IssuedSerial, SerialLedger } from '../serials/serial-ledger.ts'
 
 export interface ConfigMapLedgerOptions {
   readonly client: ApiClient
   readonly namespace: string
+  /** Milliseconds that a certificate is good for. */
+  readonly lifetime: number
   /** Milliseconds since 1970; a port for tests. */
   readonly now?: () => number
 }
@@ -18,6 +21,10 @@ const prunedAtOnce = 2_000
  * Keeps serials in ConfigMaps `weft-serials-0` to `-f`, by a hash of the pod UID: one entry a certificate,
  * `<pod UID>.<serial>` to the second since 1970 at which it expires. Entries of different replicas never meet, so that a
  * merge patch needs no version and no lock.
+ *
+ * An entry is 79 bytes and a ConfigMap may have 1 MiB, so that a shard has room for 13 000 entries and all of them for
+ * 212 000. A pod renews at 0.45 of a lifetime and its entries stay for two: 4.4 of each pod, and 47 000 pods. A pod that
+ * asks for all that it may have (mostLive, and a burst) takes a hundredth of its shard.
  */
 export class ConfigMapLedger implements SerialLedger {
   readonly #options: ConfigMapLedgerOptions
@@ -32,7 +39,7 @@ export class ConfigMapLedger implements SerialLedger {
 
   async record(issued: IssuedSerial): Promise<readonly IssuedSerial[]> {
     const { podUid } = issued
-    return this.#live(await this.#shards.get(shardOf(podUid))!.add(issued), podUid)
+    return ofPod(await this.#shards.get(shardOf(podUid))!.add(issued), podUid)
   }
 
   async serialsOf(podUids: ReadonlySet<string>): Promise<readonly IssuedSerial[]> {
@@ -41,18 +48,19 @@ export class ConfigMapLedger implements SerialLedger {
     const found = await Promise.all(
       [...byShard].map(async ([shard, some]) => {
         const entries = await readEntries(client, { namespace, name: nameOf(shard) })
-        return some.flatMap((podUid) => this.#live(entries, podUid))
+        return some.flatMap((podUid) => ofPod(entries, podUid))
       }),
     )
     return found.flat()
   }
 
   async prune(): Promise<void> {
-    const { client, namespace } = this.#options
+    const { client, namespace, lifetime, now = Date.now } = this.#options
     for (const shard of shards) {
       const configMap = { namespace, name: nameOf(shard) }
       const entries = await readEntries(client, configMap)
-      const expired = issuedIn(entries, Object.keys(entries)).filter((each) => !this.#isLive(each))
+      const byPod = Map.groupBy(issuedIn(entries, Object.keys(entries)), ({ podUid }) => podUid)
+      const expired = [...byPod.values()].flatMap((all) => forgettable(all, retentionFor(lifetime), now()))
       for (let i = 0; i < expired.length; i += prunedAtOnce) {
         const some = expired.slice(i, i + prunedAtOnce)
         await mergeEntries(client, configMap, Object.fromEntries(some.map((each) => [keyOf(each), null])))
@@ -64,15 +72,6 @@ export class ConfigMapLedger implements SerialLedger {
     const { client, namespace } = this.#options
     const data = issued.map((each) => [keyOf(each), String(Math.ceil(each.notAfter / 1_000))] as const)
     return mergeEntries(client, { namespace, name: nameOf(shard) }, Object.fromEntries(data))
-  }
-
-  #live(entries: Entries, podUid: string): readonly IssuedSerial[] {
-    const keys = Object.keys(entries).filter((key) => key.startsWith(`${podUid}.`))
-    return issuedIn(entries, keys).filter((each) => this.#isLive(each))
-  }
-
-  #isLive({ notAfter }: IssuedSerial): boolean {
-    return notAfter > (this.#options.now ?? Date.now)()
   }
 }
 
@@ -89,6 +88,13 @@ function nameOf(shard: string): string {
 
 function keyOf({ podUid, serial }: IssuedSerial): string {
   return `${podUid}.${serial}`
+}
+
+function ofPod(entries: Entries, podUid: string): readonly IssuedSerial[] {
+  return issuedIn(
+    entries,
+    Object.keys(entries).filter((key) => key.startsWith(`${podUid}.`)),
+  )
 }
 
 /** An entry whose end cannot be read never ends, so that what was issued can always be taken back. */

@@ -11,7 +11,7 @@ export function revocationMetrics(registry: Registry): RevocationMetrics {
     pods: new Gauge({ name: 'weft_revoked_pods', help: 'Pods that operators have revoked.', registers }),
     serials: new Gauge({
       name: 'weft_revoked_certificates',
-      help: 'Certificates of revoked pods that have not expired: the length of the revocation list.',
+      help: 'Certificates of revoked pods that may still be believed: the length of the revocation list.',
       registers,
     }),
   }

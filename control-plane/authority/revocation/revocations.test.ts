@@ -1,6 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
+  formatRevocationStatus,
   type IdentityRequests,
   noIdentityRequests,
   parseRevocationStatus,
@@ -12,6 +13,7 @@ import { name, type Signer, signCertificate } from '../certificate.ts'
 import { Changeable } from '../changing.ts'
 import { authorityExtensions } from '../extensions.ts'
 import { createKey } from '../keys.ts'
+import { believedAfterEnd } from '../serials/retention.ts'
 import { day, hour, start } from '../testing/authority.ts'
 import { MemoryLedger } from '../testing/memory-ledger.ts'
 import { recordingLog } from '../testing/recording-log.ts'
@@ -46,6 +48,8 @@ let ledger: MemoryLedger
 let requests: Changeable<IdentityRequests>
 let told: Map<string, string | null>
 let unwritable: boolean
+/** What an earlier process told. */
+let earlier: Record<string, string>
 let issuer: Signer
 let clock: { now: number }
 let log: ReturnType<typeof recordingLog>
@@ -56,6 +60,7 @@ beforeEach(() => {
   requests = new Changeable(noIdentityRequests)
   told = new Map()
   unwritable = false
+  earlier = {}
   issuer = createIssuer()
   clock = { now: start }
   log = recordingLog()
@@ -74,7 +79,7 @@ async function open(signal?: AbortSignal): Promise<Revocations> {
     {
       requests,
       ledger,
-      status: { read: async () => ({}), write },
+      status: { read: async () => earlier, write },
       issuer: () => issuer,
       log: log.log,
       metrics: revocationMetrics(metrics),
@@ -143,13 +148,44 @@ describe('revocations', () => {
     await expect.poll(() => status('uid-1'), { interval: 2 }).toEqual({ at, serials: 1 })
   })
 
-  test('leave the list when they have expired', async () => {
+  test('leave the list when nobody can believe them any more', async () => {
     await issue('uid-1', '0a', start + hour)
     await issue('uid-1', '0b')
     requests.set(requestsFor('uid-1'))
     await open()
-    clock.now = start + hour
-    await expect.poll(serials, { interval: 2 }).toEqual(['0B'])
+    clock.now = start + hour + believedAfterEnd - 1
+    await issue('uid-1', '0c')
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A', '0B', '0C'])
+    clock.now += 1
+    await expect.poll(serials, { interval: 2 }).toEqual(['0B', '0C'])
+  })
+
+  test('stay on the list when the ledger is lost', async () => {
+    await issue('uid-1', '0a')
+    await issue('uid-2', '0b')
+    requests.set(requestsFor('uid-1', 'uid-2'))
+    await open()
+    ledger.issued.length = 0
+    await issue('uid-1', '0c')
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A', '0B', '0C'])
+    await expect.poll(() => status('uid-1'), { interval: 2 }).toEqual({ at, serials: 2 })
+    requests.set(requestsFor('uid-1'))
+    await expect.poll(serials, { interval: 2 }).toEqual(['0A', '0C'])
+    clock.now = start + day + believedAfterEnd
+    await expect.poll(serials, { interval: 2 }).toEqual([])
+  })
+
+  test('that were lifted while nobody ran are told of no longer', async () => {
+    requests.set(requestsFor('uid-1'))
+    const said = formatRevocationStatus({ at, serials: 0 })
+    earlier = {
+      [revocationStatusKey('uid-1')]: said,
+      [revocationStatusKey('uid-2')]: said,
+      rotation: 'somebody else’s',
+    }
+    await open()
+    await expect.poll(() => told.size, { interval: 2 }).toBeGreaterThan(0)
+    expect([...told]).toEqual([[revocationStatusKey('uid-2'), null]])
   })
 
   test('are no news while they say the same', async () => {

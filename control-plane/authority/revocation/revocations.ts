@@ -1,6 +1,7 @@
 import {
   formatRevocationStatus,
   type IdentityRequests,
+  isRevocationStatusKey,
   revocationStatusKey,
 } from '#mesh/identity-requests.ts'
 import { Backoff } from '#runtime/backoff.ts'
@@ -8,6 +9,7 @@ import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Signer } from '../certificate.ts'
 import { Changeable, type Changing } from '../changing.ts'
+import { believedAfterEnd } from '../serials/retention.ts'
 import type { IssuedSerial, SerialLedger } from '../serials/serial-ledger.ts'
 import type { IdentityStatus } from './identity-status.ts'
 import type { RevocationMetrics } from './metrics.ts'
@@ -49,12 +51,12 @@ export class Revocations implements AsyncDisposable {
   readonly #list = new Changeable<string | undefined>(undefined)
   readonly #end = new AbortController()
   readonly #unsubscribe: () => void
-  /** What the ledger said last. */
+  /** What the ledger said of pods that are revoked, now or before. */
   #serials: readonly IssuedSerial[] = []
   /** What the list in force was made of. */
   #content = ''
-  /** Status entries as they were written. */
-  #told: ReadonlyMap<string, string> = new Map()
+  /** Status entries as they were written; undefined before it is known what an earlier process left there. */
+  #told: ReadonlyMap<string, string> | undefined
   #news = Promise.withResolvers<void>()
   #running: Promise<void> = Promise.resolve()
 
@@ -122,7 +124,12 @@ export class Revocations implements AsyncDisposable {
       if (!this.#end.signal.aborted) log.error('what was issued to revoked pods could not be read', { error })
       return undefined
     })
-    if (looked) this.#serials = looked
+    if (looked) {
+      // A ledger that was lost takes nobody off the list.
+      const known = this.#listed()
+      const all = [...known, ...looked].map((each) => [each.serial, each] as const)
+      this.#serials = [...new Map(all).values()]
+    }
     this.#publish()
     return looked !== undefined
   }
@@ -131,9 +138,9 @@ export class Revocations implements AsyncDisposable {
     const { requests, issuer, log, metrics, now = Date.now } = this.#options
     const { revocations } = requests.current
     const signer = issuer()
-    const revoked = this.#serials
-      .flatMap(({ serial, podUid, notAfter }) => {
-        const revocation = notAfter > now() ? revocations.get(podUid) : undefined
+    const revoked = this.#listed()
+      .flatMap(({ serial, podUid }) => {
+        const revocation = revocations.get(podUid)
         return revocation ? { serial, at: revocation.at } : []
       })
       .toSorted((a, b) => (a.serial < b.serial ? -1 : 1))
@@ -148,26 +155,43 @@ export class Revocations implements AsyncDisposable {
     log.info('revocation list renewed', { pods: revocations.size, serials: revoked.length })
   }
 
+  /** What somebody may still believe, of pods that are revoked. */
+  #listed(): readonly IssuedSerial[] {
+    const { requests, now = Date.now } = this.#options
+    const { revocations } = requests.current
+    return this.#serials.filter(({ podUid, notAfter }) => {
+      return revocations.has(podUid) && notAfter + believedAfterEnd > now()
+    })
+  }
+
   /** Says what is in force. False when that could not be written. */
   async #tell(): Promise<boolean> {
-    const { requests, status, log } = this.#options
-    const byPod = Map.groupBy(this.#serials, ({ podUid }) => podUid)
+    const { requests, log } = this.#options
+    const byPod = Map.groupBy(this.#listed(), ({ podUid }) => podUid)
     const entries = new Map(
       [...requests.current.revocations.values()].map(({ podUid, at }) => {
         const value = formatRevocationStatus({ at, serials: byPod.get(podUid)?.length ?? 0 })
         return [revocationStatusKey(podUid), value]
       }),
     )
-    const gone = [...this.#told.keys()].filter((key) => !entries.has(key)).map((key) => [key, null] as const)
-    const changed = [...entries].filter(([key, value]) => this.#told.get(key) !== value)
-    if (gone.length + changed.length === 0) return true
     try {
-      await status.write(Object.fromEntries([...gone, ...changed]))
-      this.#told = entries
+      await this.#write(entries)
       return true
     } catch (error) {
       log.warn('the status of revocations could not be written; it is tried again', { error })
       return false
     }
+  }
+
+  async #write(entries: ReadonlyMap<string, string>): Promise<void> {
+    const { status } = this.#options
+    // What was lifted while nobody ran is still said to be in force.
+    const told = this.#told ?? new Map(Object.entries(await status.read()))
+    const gone = [...told.keys()].filter((key) => isRevocationStatusKey(key) && !entries.has(key))
+    const changed = [...entries].filter(([key, value]) => told.get(key) !== value)
+    if (gone.length + changed.length > 0) {
+      await status.write(Object.fromEntries([...gone.map((key) => [key, null] as const), ...changed]))
+    }
+    this.#told = entries
   }
 }

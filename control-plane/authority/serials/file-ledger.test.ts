@@ -1,8 +1,8 @@
-import { appendFile, type FileHandle, open, writeFile } from 'node:fs/promises'
+import { appendFile, type FileHandle, mkdir, open, rm, rmdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { StateDirectory } from '../state-directory.ts'
-import { hour, start } from '../testing/authority.ts'
+import { day, hour, start } from '../testing/authority.ts'
 import { recordingLog } from '../testing/recording-log.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { FileLedger, serialsFile } from './file-ledger.ts'
@@ -12,9 +12,10 @@ const line = (serial: string) => `uid-1 ${serial} ${end / 1_000}\n`
 
 async function opened(path: string) {
   const { log, records } = recordingLog()
-  const ledger = await FileLedger.open({ state: new StateDirectory(path), log, now: () => start })
+  const state = new StateDirectory(path)
+  const ledger = await FileLedger.open({ state, log, lifetime: day, now: () => start })
   const serials = async () => (await ledger.serialsOf(new Set(['uid-1']))).map(({ serial }) => serial)
-  return { ledger, records, serials }
+  return { state, ledger, records, serials }
 }
 
 test('a line that a crash cut off belongs to a certificate that nobody got', async () => {
@@ -66,4 +67,25 @@ test('half a line that a full disk left behind spoils no other', async () => {
   await using __ = next
   expect(await after()).toEqual(['0a', '0c'])
   expect(records).toEqual([])
+})
+
+test('what is written after a new file could not be opened is in the file that is there', async () => {
+  using folder = temporaryFolder()
+  const { state, ledger } = await opened(folder.path)
+  await using _ = ledger
+  await ledger.record({ podUid: 'uid-1', serial: '0a', notAfter: end })
+  const file = join(folder.path, serialsFile)
+  const write = state.write.bind(state)
+  const replaced = vi.spyOn(state, 'write').mockImplementationOnce(async (...args) => {
+    await write(...args)
+    await rm(file)
+    await mkdir(file)
+  })
+  await expect(ledger.prune()).rejects.toThrow('EISDIR')
+  replaced.mockRestore()
+  await rmdir(file)
+  await ledger.record({ podUid: 'uid-1', serial: '0b', notAfter: end })
+  const { ledger: next, serials } = await opened(folder.path)
+  await using __ = next
+  expect(await serials()).toEqual(['0a', '0b'])
 })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Log } from '#runtime/log.ts'
 import type { StateDirectory } from '../state-directory.ts'
 import { Batches } from './batches.ts'
+import { forgettable, retentionFor } from './retention.ts'
 import type { IssuedSerial, SerialLedger } from './serial-ledger.ts'
 
 export const serialsFile = 'serials'
@@ -10,6 +11,8 @@ export const serialsFile = 'serials'
 export interface FileLedgerOptions {
   readonly state: StateDirectory
   readonly log: Log
+  /** Milliseconds that a certificate is good for. */
+  readonly lifetime: number
   /** Milliseconds since 1970; a port for tests. */
   readonly now?: () => number
 }
@@ -20,7 +23,7 @@ export class FileLedger implements SerialLedger, AsyncDisposable {
   readonly #byPod: Map<string, IssuedSerial[]>
   readonly #writes: Batches<IssuedSerial | 'compact', void>
   #file: FileHandle
-  /** The last write failed, and may have left a part of a line behind. */
+  /** The last write failed: it may have left a part of a line behind, or another file than the one that is open. */
   #torn = false
 
   private constructor(options: FileLedgerOptions, issued: readonly IssuedSerial[], file: FileHandle) {
@@ -30,9 +33,9 @@ export class FileLedger implements SerialLedger, AsyncDisposable {
     this.#writes = new Batches((items) => this.#write(items))
   }
 
-  /** Reads the file, without what has expired. Rejects when it cannot be read or written. */
+  /** Reads the file, without what expired long ago. Rejects when it cannot be read or written. */
   static async open(options: FileLedgerOptions): Promise<FileLedger> {
-    const { state, log, now = Date.now } = options
+    const { state, log } = options
     const { issued, unreadable } = parse((await state.read(serialsFile)) ?? '')
     for (const line of unreadable) {
       log.error('a serial cannot be read, and could not be revoked', {
@@ -40,17 +43,19 @@ export class FileLedger implements SerialLedger, AsyncDisposable {
         line,
       })
     }
-    const live = issued.filter(({ notAfter }) => notAfter > now())
-    return new FileLedger(options, live, await replace(state, live))
+    const kept = [...Map.groupBy(issued, ({ podUid }) => podUid).values()].flatMap((ofPod) =>
+      keptOf(ofPod, options),
+    )
+    return new FileLedger(options, kept, await replace(state, kept))
   }
 
   async record(issued: IssuedSerial): Promise<readonly IssuedSerial[]> {
     await this.#writes.add(issued)
-    return this.#live(issued.podUid)
+    return this.#of(issued.podUid)
   }
 
   serialsOf(podUids: ReadonlySet<string>): Promise<readonly IssuedSerial[]> {
-    return Promise.resolve([...podUids].flatMap((podUid) => this.#live(podUid)))
+    return Promise.resolve([...podUids].flatMap((podUid) => this.#of(podUid)))
   }
 
   prune(): Promise<void> {
@@ -82,21 +87,29 @@ export class FileLedger implements SerialLedger, AsyncDisposable {
   }
 
   async #compact(): Promise<void> {
-    for (const podUid of this.#byPod.keys()) {
-      const live = this.#live(podUid)
-      if (live.length === 0) this.#byPod.delete(podUid)
-      else this.#byPod.set(podUid, [...live])
+    for (const [podUid, issued] of this.#byPod) {
+      const kept = keptOf(issued, this.#options)
+      if (kept.length === 0) this.#byPod.delete(podUid)
+      else this.#byPod.set(podUid, kept)
     }
-    const file = await replace(this.#options.state, [...this.#byPod.values()].flat())
-    await this.#file.close()
-    this.#file = file
+    this.#torn = true
+    const former = this.#file
+    this.#file = await replace(this.#options.state, [...this.#byPod.values()].flat())
     this.#torn = false
+    await former.close()
   }
 
-  #live(podUid: string): readonly IssuedSerial[] {
-    const now = (this.#options.now ?? Date.now)()
-    return (this.#byPod.get(podUid) ?? []).filter(({ notAfter }) => notAfter > now)
+  #of(podUid: string): readonly IssuedSerial[] {
+    return [...(this.#byPod.get(podUid) ?? [])]
   }
+}
+
+function keptOf(
+  ofPod: readonly IssuedSerial[],
+  { lifetime, now = Date.now }: FileLedgerOptions,
+): IssuedSerial[] {
+  const forgotten = new Set(forgettable(ofPod, retentionFor(lifetime), now()))
+  return ofPod.filter((each) => !forgotten.has(each))
 }
 
 /** Writes the file whole, and opens it to be appended to. */

@@ -3,7 +3,7 @@ import { silentLog } from '#runtime/log.ts'
 import { ConfigMaps } from '../../watch/kubernetes/api/testing/config-maps.ts'
 import { ConfigMapLedger } from '../kubernetes/config-map-ledger.ts'
 import { StateDirectory } from '../state-directory.ts'
-import { hour, start } from '../testing/authority.ts'
+import { day, hour, start } from '../testing/authority.ts'
 import { temporaryFolder } from '../testing/temporary-folder.ts'
 import { FileLedger } from './file-ledger.ts'
 import type { IssuedSerial, SerialLedger } from './serial-ledger.ts'
@@ -30,7 +30,7 @@ function inFile(): Kept {
     clock,
     async open() {
       await opened?.[Symbol.asyncDispose]()
-      opened = await FileLedger.open({ state, log: silentLog, now: () => clock.now })
+      opened = await FileLedger.open({ state, log: silentLog, lifetime: day, now: () => clock.now })
       return opened
     },
     size: async () => ((await state.read('serials')) ?? '').split('\n').length - 1,
@@ -47,7 +47,12 @@ function inConfigMaps(): Kept {
   return {
     clock,
     open: async () =>
-      new ConfigMapLedger({ client: api.client, namespace: 'weft-system', now: () => clock.now }),
+      new ConfigMapLedger({
+        client: api.client,
+        namespace: 'weft-system',
+        lifetime: day,
+        now: () => clock.now,
+      }),
     size: async () => [...api.stored.values()].reduce((sum, entries) => sum + entries.size, 0),
     [Symbol.dispose]() {},
   }
@@ -84,16 +89,30 @@ describe.each(kinds)('a ledger in %s', (_, keep) => {
     expect(await (await kept.open()).serialsOf(new Set([pod]))).toEqual([issued('0a')])
   })
 
-  test('forgets what has expired, and nothing else', async () => {
+  test('keeps what expired less than a day ago', async () => {
     using kept = keep()
     const ledger = await kept.open()
     await ledger.record(issued('0a', { notAfter: start + hour }))
     await ledger.record(issued('0b'))
     await ledger.record(issued('01', { podUid: other, notAfter: start + hour }))
-    kept.clock.now = start + hour
-    expect(await ledger.serialsOf(new Set([pod]))).toEqual([issued('0b')])
-    expect(await ledger.record(issued('0c'))).toEqual([issued('0b'), issued('0c')])
+    const all = await ledger.record(issued('0c'))
+    expect(all).toHaveLength(3)
+    // The clock of whoever prunes may be a day ahead, nearly.
+    kept.clock.now = start + 25 * hour - 1
+    await ledger.prune()
     expect(await kept.size()).toBe(4)
+    expect(await ledger.serialsOf(new Set([pod]))).toEqual(all)
+    expect(await (await kept.open()).serialsOf(new Set([pod]))).toEqual(all)
+  })
+
+  test('forgets what expired a day ago', async () => {
+    using kept = keep()
+    const ledger = await kept.open()
+    await ledger.record(issued('0a', { notAfter: start + hour }))
+    await ledger.record(issued('0b'))
+    await ledger.record(issued('0c'))
+    await ledger.record(issued('01', { podUid: other, notAfter: start + hour }))
+    kept.clock.now = start + 25 * hour
     await ledger.prune()
     expect(await kept.size()).toBe(2)
     expect(await ledger.serialsOf(new Set([pod]))).toEqual([issued('0b'), issued('0c')])

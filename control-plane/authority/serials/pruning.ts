@@ -9,7 +9,7 @@ export interface PruningOptions {
   readonly interval?: number
 }
 
-/** Has the ledger forget what has expired, from time to time. What fails is tried the next time. */
+/** Has the ledger forget what expired long ago, from time to time. What fails is tried the next time. */
 export function pruneRegularly(ledger: SerialLedger, options: PruningOptions): Disposable {
   const { leads = () => true, log, interval = 600_000 } = options
   let running = false

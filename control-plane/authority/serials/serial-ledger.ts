@@ -13,12 +13,12 @@ export interface IssuedSerial {
  */
 export interface SerialLedger {
   /**
-   * Resolves once the serial is kept, to every serial of that pod which has not expired, this one included. Rejects when
-   * it could not be kept: then nobody may be given the certificate.
+   * Resolves once the serial is kept, to every serial of that pod that is, this one and expired ones included. Rejects
+   * when it could not be kept: then nobody may be given the certificate.
    */
   record(issued: IssuedSerial): Promise<readonly IssuedSerial[]>
-  /** What was issued to these pods and has not expired, by whichever replica. */
+  /** What was issued to these pods, by whichever replica, and is not forgotten. */
   serialsOf(podUids: ReadonlySet<string>): Promise<readonly IssuedSerial[]>
-  /** Forgets what has expired. */
+  /** Forgets what expired long ago, as retention.ts says. */
   prune(): Promise<void>
 }
