@@ -32,6 +32,7 @@ function facts(known: Partial<Facts<string>> = {}): Facts<string> {
     nextSigner: 'ready',
     issuing: true,
     unwritten: [],
+    writtenSince: undefined,
     followers: [],
     ...known,
   }
@@ -96,6 +97,19 @@ describe('a root that spreads', () => {
     ],
   ])('waits %s', (_, known, wait) => {
     expect(advance(spreading, facts(known), timing)).toMatchObject({ kind: 'wait', waits: [wait] })
+  })
+
+  test('gives files their time from when the last ConfigMap was written, but not for ever', () => {
+    const writtenSince = start + 10 * minute
+    const at = (now: number, since = writtenSince) =>
+      advance(spreading, facts({ now, writtenSince: since }), timing)
+    expect(at(writtenSince + timing.dwell - 1)).toEqual({
+      kind: 'wait',
+      waits: [{ kind: 'time', names: [], until: writtenSince + timing.dwell }],
+    })
+    expect(at(writtenSince + timing.dwell).kind).toBe('go')
+    const end = start + timing.limit + timing.dwell
+    expect([at(end - 1, end - 2).kind, at(end, end - 2).kind]).toEqual(['wait', 'go'])
   })
 
   test('waits for something that can sign under it, however long that takes', () => {
@@ -223,12 +237,14 @@ describe('whatever happens', () => {
         let state: RotationState<string> = { ...stable }
         let now = start
         let watchedSince = start
+        let writtenSince: number | undefined
         let roots = 0
         for (const { passed, restarted, ...known } of moments) {
           now += passed
           if (restarted) watchedSince = now
+          writtenSince = known.unwritten.length > 0 ? undefined : (writtenSince ?? now)
           const makeRoot = () => `root ${++roots}`
-          const at = { ...known, now, watchedSince, makeRoot, offered: undefined }
+          const at = { ...known, now, watchedSince, writtenSince, makeRoot, offered: undefined }
           const step: Step<string> = advance(state, at, timing)
           if (step.kind === 'wait') {
             // Whoever waits says for what, but in a mesh that has nothing to do.
@@ -243,6 +259,7 @@ describe('whatever happens', () => {
             // Nothing ever hung from the next root.
             expect([step.to.signing, at.nextSigner]).toEqual([state.signing, 'gone'])
             state = step.to
+            writtenSince = undefined
             continue
           }
           for (const lost of before.filter((root) => !after.includes(root))) {
@@ -257,9 +274,12 @@ describe('whatever happens', () => {
           if (step.to.signing !== state.signing) {
             expect(at.nextSigner).toBe('ready')
             const missed = at.unwritten.length > 0 || at.followers.some(({ acknowledged }) => !acknowledged)
-            expect(!missed || now - Math.max(state.since, watchedSince) >= timing.limit).toBe(true)
+            const limitIsOver = now - Math.max(state.since, watchedSince) >= timing.limit
+            expect(!missed || limitIsOver).toBe(true)
+            expect(limitIsOver || now - writtenSince! >= timing.dwell).toBe(true)
           }
           state = step.to
+          writtenSince = undefined
         }
       }),
     )

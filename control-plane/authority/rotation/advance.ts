@@ -20,6 +20,8 @@ export interface Facts<Root> {
   readonly issuing: boolean
   /** Where the newest bundle is still to be written, e.g. `ConfigMap shop/weft-trust-bundle`. */
   readonly unwritten: readonly string[]
+  /** Since when it is nowhere, in this phase and as far as this process saw; undefined while it is somewhere. */
+  readonly writtenSince: number | undefined
   /** The meshed pods that were there when the phase began, and still are. */
   readonly followers: readonly Follower[]
 }
@@ -144,9 +146,11 @@ function passage<Root>({ handled }: RotationState<Root>, { now, request }: Facts
 function spreading<Root>({ since }: RotationState<Root>, facts: Facts<Root>, timing: RotationTiming): Wait[] {
   const until = Math.max(since, facts.watchedSince) + timing.limit
   const behind = facts.followers.filter(({ acknowledged }) => !acknowledged)
+  // Files follow what is written, not what is decided. Where something new is always to be written, that ends as well.
+  const written = Math.min(Math.max(since, facts.writtenSince ?? since), until)
   return [
     ...issuer(facts.nextSigner === 'ready'),
-    ...time(since + timing.dwell),
+    ...time(written + timing.dwell),
     ...waitFor('bundle', facts.unwritten, until),
     ...waitFor('acknowledgement', behind.map(nameOf), until),
   ]

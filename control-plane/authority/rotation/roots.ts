@@ -5,7 +5,7 @@ import { AuthorityStateError } from '../keys.ts'
 import { fingerprint, type Root, sameRoot } from '../root.ts'
 import type { SignerStore, Stored } from '../signer-store.ts'
 import { type RotationState, trustedRoots } from './state.ts'
-import { formatState, keyOf, parseState } from './stored-state.ts'
+import { formatState, keyOf, type ParsedState, parseState, record } from './stored-state.ts'
 
 export interface RootsOptions {
   readonly store: SignerStore
@@ -32,7 +32,7 @@ export class Roots {
 
   /**
    * What is kept, made on first use. Rejects with AuthorityStateError when its parts do not fit each other or the trust
-   * domain: a root is never replaced behind its owner's back.
+   * domain: a root is never replaced behind its owner's back, nor taken at once where another one signed.
    */
   static async open(options: RootsOptions): Promise<Roots> {
     const { store, trustDomain, makeFirst, now } = options
@@ -40,7 +40,14 @@ export class Roots {
       const stored = await store.read('root')
       const places = store.places('root')
       if (!isEmpty(stored)) {
-        const { state } = parseState(stored.data, trustDomain, places)
+        const { state, foreign } = parseState(stored.data, trustDomain, places)
+        if (foreign && record in stored.data) {
+          throw new AuthorityStateError(
+            `${places.certificate} is not the root that its entry "${record}" is about: put the former root and its key ` +
+              'back, start, and write the other one then, so that everybody learns it first; or remove the entry to ' +
+              'begin with the other one at once, which ends every connection',
+          )
+        }
         const { certificate } = state.signing
         if (certificate.validToDate.getTime() <= now()) {
           throw new AuthorityStateError(
@@ -83,12 +90,12 @@ export class Roots {
     this.#offered.set(root)
   }
 
-  /** Makes a step, in one write. False when another process was first, whose step is taken once it is known. */
+  /** Makes a step, in one write. False when something else was written there first, which is looked at then. */
   async move(to: RotationState<Root>): Promise<boolean> {
     const written = await this.#options.store.write('root', formatState(to), this.#stored)
-    if (!written) return false
-    this.#take(written, to)
-    return true
+    if (written) this.#take(written, to)
+    else await this.#look()
+    return written !== undefined
   }
 
   /** Takes the steps that other processes make, and puts back what was removed. Answers what ends that. */
@@ -109,20 +116,22 @@ export class Roots {
       if (await this.#putBack(stored)) log.warn('what was removed is put back', { place: places.certificate })
       return
     }
-    const { state, foreign } = parseState(stored.data, trustDomain, places)
-    if (!foreign) return this.#take(stored, state)
-    const root = fingerprint(state.signing)
-    if (trustedRoots(this.#state.current).some((known) => fingerprint(known) === root)) {
-      await this.#putBack(stored)
-    } else if (this.#state.current.phase === 'stable') {
-      this.#stored = stored
-      log.warn('another root was put in the place of the one that signs: it becomes the next one', { root })
-      this.#offered.set(state.signing)
-    } else if (await this.#putBack(stored)) {
-      log.error('another root was put there while a rotation is under way; what was there is put back', {
-        root,
-      })
+    const read = attempt(() => parseState(stored.data, trustDomain, places))
+    if (read instanceof Error) {
+      log.error('the stored root cannot be used; the one in use stays', { error: read })
+      return this.#replace(stored)
     }
+    const { current } = this.#state
+    if (follows(read, current)) return this.#take(stored, read.state)
+    const { signing } = read.state
+    const what = { place: places.certificate, root: fingerprint(signing) }
+    if (current.phase !== 'stable' || believes(current, signing) || isOlder(read, current)) {
+      log.error('what was put in the place of the root that signs is not taken: the one in use stays', what)
+      return this.#replace(stored)
+    }
+    this.#stored = stored
+    log.warn('another root was put in the place of the one that signs: it becomes the next one', what)
+    this.#offered.set(signing)
   }
 
   #take(stored: Stored, state: RotationState<Root>): void {
@@ -131,12 +140,46 @@ export class Roots {
     this.#state.set(state)
   }
 
+  async #replace(stored: Stored): Promise<void> {
+    const place = this.#options.store.places('root').certificate
+    if (await this.#putBack(stored)) this.#options.log.warn('what was there before is put back', { place })
+  }
+
   /** Where another process writes, it is that one that puts it back. */
   async #putBack(stored: Stored): Promise<boolean> {
     if (!this.moving) return false
     const written = await this.#options.store.write('root', formatState(this.#state.current), stored)
     if (written) this.#stored = written
     return written !== undefined
+  }
+}
+
+/**
+ * Whether what was read is a step from where the mesh stands. A later step may have left out some that were not seen,
+ * as long as a root is common; an earlier one, which is a backup or a clock that is behind, must change nobody's belief
+ * in who signs. Certificates would be signed at once under what nobody trusts otherwise, or all be worth nothing.
+ */
+function follows({ state, foreign }: ParsedState, current: RotationState<Root>): boolean {
+  if (foreign) return false
+  const [keepsOurs, isOurs] = [believes(state, current.signing), believes(current, state.signing)]
+  return state.since > current.since ? keepsOurs || isOurs : keepsOurs && isOurs
+}
+
+function believes(state: RotationState<Root>, root: Root): boolean {
+  return trustedRoots(state).some((trusted) => sameRoot(trusted, root))
+}
+
+/** What was the mesh's own once is no root that somebody chose. */
+function isOlder({ state, foreign }: ParsedState, current: RotationState<Root>): boolean {
+  return !foreign && state.since <= current.since
+}
+
+function attempt<T>(read: () => T): T | AuthorityStateError {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof AuthorityStateError) return error
+    throw error
   }
 }
 

@@ -188,7 +188,12 @@ test('pods that come while a phase lasts are not waited for, and those that stay
     ['acknowledgement', 'shop/pod-1'],
   ])
   unwritten.length = 0
-  await look(timing.limit)
+  await look(timing.limit - timing.dwell)
+  // Files have their time from now on.
+  expect((await told())?.waits.map(({ kind }) => kind)).toEqual(['time'])
+  await look(timing.dwell - 1)
+  expect(state().phase).toBe('spreading')
+  await look(1)
   expect(state().phase).toBe('reissuing')
   expect(records).toContainEqual(expect.objectContaining({ leftBehind: ['shop/pod-1'] }))
   expect(await told()).toMatchObject({ leftBehind: { count: 1, names: ['shop/pod-1'] } })

@@ -68,6 +68,8 @@ export class Rotation {
   #closed = false
   /** The pods that were there when this process first saw the phase: later ones never knew another state. */
   #awaited: { readonly of: string; readonly podUids: ReadonlySet<string> } | undefined
+  /** When the bundle of the phase had been written everywhere. */
+  #written: { readonly of: string; readonly since: number | undefined } | undefined
   #leftBehind: readonly string[] = []
   #told: RotationStatus | undefined
   readonly #siblings: Siblings | undefined
@@ -159,6 +161,7 @@ export class Rotation {
     const { roots, trustDomain, request, authority, unwritten } = this.#options
     const now = this.#now()
     const resting = state.phase === 'stable'
+    const missing = resting ? [] : unwritten()
     return {
       now,
       watchedSince: this.#watchedSince,
@@ -169,7 +172,8 @@ export class Rotation {
       makeRoot: () => makeRoot(trustDomain, now),
       nextSigner: state.phase === 'spreading' ? authority.prospect(state.next) : 'ready',
       issuing: authority.settled,
-      unwritten: resting ? [] : unwritten(),
+      unwritten: missing,
+      writtenSince: this.#writtenSince(markOf(state), missing, now),
       followers: resting ? [] : followersOf(this.#awaitedPods(state), standings),
     }
   }
@@ -195,6 +199,13 @@ export class Rotation {
     if (this.#awaited?.of !== of) this.#awaited = { of, podUids: new Set(pods.keys()) }
     const { podUids } = this.#awaited
     return new Map([...pods].filter(([podUid]) => podUids.has(podUid)))
+  }
+
+  #writtenSince(of: string, missing: readonly string[], now: number): number | undefined {
+    const before = this.#written?.of === of ? this.#written.since : undefined
+    const since = missing.length > 0 ? undefined : (before ?? now)
+    this.#written = { of, since }
+    return since
   }
 
   #pause(): number {

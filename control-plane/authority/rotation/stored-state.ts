@@ -7,7 +7,8 @@ import { oldRoot, type Passage, type Phase, phases, type RotationState, trustedR
 /** The other root of a rotation: a key only where it is still to sign. */
 const nextKeys = { certificate: 'next.crt', privateKey: 'next.key' } as const
 const oldCertificate = 'old.crt'
-const record = 'rotation'
+/** The entry that says where the rotation stands. */
+export const record = 'rotation'
 
 /** The state as it is kept: one object, so that a step is one write. */
 export function formatState(state: RotationState<Root>): StoredData {
