@@ -24,7 +24,7 @@ const prunedAtOnce = 2_000
  *
  * An entry is 79 bytes and a ConfigMap may have 1 MiB, so that a shard has room for 13 000 entries and all of them for
  * 212 000. A pod renews at 0.45 of a lifetime and its entries stay for two: 4.4 of each pod, and 47 000 pods. A pod that
- * asks for all that it may have (mostLive, and a burst) takes a hundredth of its shard.
+ * asks for all that it may have (mostLive, and a burst) takes a twentieth of its shard at most.
  */
 export class ConfigMapLedger implements SerialLedger {
   readonly #options: ConfigMapLedgerOptions

@@ -1,7 +1,10 @@
 import type { IssuedSerial } from './serial-ledger.ts'
 
-/** Certificates of one pod that may be good at once; a sidecar that runs needs three. */
-export const mostLive = 64
+/**
+ * Certificates of one pod that may be good at once. A sidecar that runs needs three; one that crashes whenever it starts is
+ * started 288 times in a day, the default lifetime, and must get one all the same once its trouble is over.
+ */
+export const mostLive = 320
 
 /** Pods that are remembered as full; the oldest are forgotten first, and get one more certificate each. */
 const remembered = 10_000
