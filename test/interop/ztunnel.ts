@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { identityRequestsFile, rotationKey } from '#mesh/identity-requests.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 import { converse, Listener } from '#test/harness/conversation.ts'
 import { type Mesh, startMesh } from '#test/harness/mesh.ts'
 import { plan } from '#test/harness/network.ts'
+import { rotationReaches } from '#test/harness/rotation.ts'
 import { until } from '#test/harness/until.ts'
 import type { Workload } from '#test/harness/workload.ts'
 
@@ -24,7 +27,16 @@ interface Stage {
 
 /** Runs the cases one after the other on one mesh, and answers each as it ends. */
 export async function* ztunnelCases(path: string): AsyncGenerator<Outcome> {
-  await using mesh = await startMesh()
+  // Lives that are short enough to see a ztunnel through a rotation, which it is waited for in by time.
+  await using mesh = await startMesh({
+    controlPlane: {
+      WEFT_CERTIFICATE_LIFETIME: '20s',
+      WEFT_ROTATION_DWELL: '2s',
+      WEFT_ROTATION_LIMIT: '5s',
+      WEFT_ROTATION_GRACE: '25s',
+    },
+    sidecars: { WEFT_RENEWAL_SPREAD: '2s' },
+  })
   const [alice, bob] = await Promise.all([mesh.workload('alice'), mesh.workload('bob')])
   const zed = await mesh.workload('zed', { sidecar: false })
   const stage = { mesh, alice, bob, zed }
@@ -48,6 +60,7 @@ function cases(path: string): readonly (readonly [title: string, run: (stage: St
     ['a policy of weft’s refuses it by name, and an open connection is cut', deniedByWeft],
     ['a policy that holds on its pod refuses weft’s pods there', deniedByZtunnel],
     ['a megabyte each way arrives whole, and ends as an end', megabyte],
+    ['the root is rotated, and no request fails in either direction', rotated],
   ]
 }
 
@@ -160,6 +173,35 @@ async function deniedByZtunnel({ mesh, alice, bob, zed }: Stage): Promise<void> 
     )
   })
   assert.equal((await bob.http(`http://${zed.ip}:8080/`)).status, 200)
+}
+
+async function rotated({ mesh, alice, bob, zed }: Stage): Promise<void> {
+  const before = await rotationReaches(mesh.controlPlane, 'stable')
+  const over = new AbortController()
+  const asking = Promise.all(
+    [[alice, zed] as const, [zed, bob] as const].map(async ([from, to]) => {
+      let answered = 0
+      for (; !over.signal.aborted; await sleep(100)) {
+        assert.equal((await from.http(`http://${to.ip}:8080/`)).status, 200, `${from.name} to ${to.name}`)
+        answered += 1
+      }
+      return answered
+    }),
+  )
+  const file = join(mesh.controlPlane.stateDirectory, identityRequestsFile)
+  writeFileSync(`${file}.new`, JSON.stringify({ [rotationKey]: new Date().toISOString() }))
+  renameSync(`${file}.new`, file)
+  const after = (async () => {
+    await rotationReaches(mesh.controlPlane, 'spreading')
+    await rotationReaches(mesh.controlPlane, 'retiring', { timeout: 90_000 })
+    return await rotationReaches(mesh.controlPlane, 'stable', { timeout: 90_000 })
+  })()
+  await Promise.race([asking, after])
+  const { roots } = await after
+  over.abort()
+  for (const answered of await asking) assert.ok(answered > 100)
+  assert.equal(roots.length, 1)
+  assert.notEqual(roots[0]!.fingerprint, before.roots[0]!.fingerprint)
 }
 
 async function megabyte({ alice, bob, zed }: Stage): Promise<void> {

@@ -138,6 +138,16 @@ describe('a root that spreads', () => {
     })
   })
 
+  test('waits for a client that takes no bundle until it must have renewed, and learnt the root so', () => {
+    const followers = [follower('edge/ztunnel', { acknowledged: false, renewed: false, cleared: false })]
+    const at = (now: number) => advance(spreading, facts({ now, followers }), timing)
+    expect(at(start + timing.lifetime - 1)).toEqual({
+      kind: 'wait',
+      waits: [{ kind: 'acknowledgement', names: ['edge/ztunnel'], until: start + timing.lifetime }],
+    })
+    expect(at(start + timing.lifetime)).toMatchObject({ kind: 'go', leftBehind: ['edge/ztunnel'] })
+  })
+
   test('gives everybody that time again after the control plane itself was away', () => {
     const now = start + 10 * timing.limit
     const followers = [follower('shop/back-soon', { connected: false, acknowledged: false })]
@@ -295,7 +305,7 @@ describe('whatever happens', () => {
           now += step
           const next: Step<string> = advance(state, facts({ now, followers, unwritten }), timing)
           if (next.kind === 'go') state = next.to
-          expect(now - start).toBeLessThan(timing.limit + timing.lifetime + timing.grace + 3 * step)
+          expect(now - start).toBeLessThan(timing.limit + 2 * timing.lifetime + timing.grace + 3 * step)
         }
       }),
       { numRuns: 20 },

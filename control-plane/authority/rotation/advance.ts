@@ -146,13 +146,16 @@ function passage<Root>({ handled }: RotationState<Root>, { now, request }: Facts
 function spreading<Root>({ since }: RotationState<Root>, facts: Facts<Root>, timing: RotationTiming): Wait[] {
   const until = Math.max(since, facts.watchedSince) + timing.limit
   const behind = facts.followers.filter(({ acknowledged }) => !acknowledged)
+  const [here, away] = [true, false].map((where) => behind.filter(({ connected }) => connected === where))
   // Files follow what is written, not what is decided. Where something new is always to be written, that ends as well.
   const written = Math.min(Math.max(since, facts.writtenSince ?? since), until)
   return [
     ...issuer(facts.nextSigner === 'ready'),
     ...time(written + timing.dwell),
     ...waitFor('bundle', facts.unwritten, until),
-    ...waitFor('acknowledgement', behind.map(nameOf), until),
+    // Whoever is here and takes no bundle from its stream, as a ztunnel, learns roots with its next certificate.
+    ...waitFor('acknowledgement', here!.map(nameOf), Math.max(until, since + timing.lifetime)),
+    ...waitFor('acknowledgement', away!.map(nameOf), until),
   ]
 }
 
