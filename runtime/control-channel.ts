@@ -9,6 +9,7 @@ import {
   experimental,
   Metadata,
 } from '@grpc/grpc-js'
+import { certificatesIn } from './certificates.ts'
 import type { HostPort } from './env.ts'
 
 type CertificateProvider = Parameters<typeof experimental.createCertificateProviderChannelCredentials>[0]
@@ -166,10 +167,7 @@ export class ControlChannel {
 
 /** The certificates of a bundle, as they are written. */
 function rootsIn(pem: Buffer): Set<string> {
-  const found = pem
-    .toString('latin1')
-    .matchAll(/-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/g)
-  return new Set(Array.from(found, ([, base64]) => base64!.replaceAll(/\s/g, '')))
+  return new Set(certificatesIn(pem.toString('latin1')).map((root) => root.replaceAll(/\s/g, '')))
 }
 
 /**

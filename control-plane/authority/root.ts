@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { certificatesIn } from '#runtime/certificates.ts'
 import { keyIdentifier, name, type Signer, signCertificate } from './certificate.ts'
 import { authorityExtensions } from './extensions.ts'
 import { backdating } from './issue.ts'
@@ -103,7 +104,7 @@ export function parseCertificate(pem: string): X509Certificate | undefined {
 /** Every certificate of a PEM text up to the first that cannot be read. */
 export function parseCertificates(pem: string): readonly X509Certificate[] {
   const found: X509Certificate[] = []
-  for (const [block] of pem.matchAll(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g)) {
+  for (const block of certificatesIn(pem)) {
     const certificate = parseCertificate(block)
     if (!certificate) break
     found.push(certificate)

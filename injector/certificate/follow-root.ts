@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { certificatesIn, isIssuedBy } from '#runtime/certificates.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Renewing } from '#runtime/renewing.ts'
 import type { ServingCertificate } from './serving-certificate.ts'
@@ -34,15 +35,14 @@ export async function followRoot(options: FollowRootOptions, signal: AbortSignal
 
 /** Whether the bundle's first root is not the one that the chain hangs from. Nothing is said where there is none. */
 function isUnderAnother({ chain }: ServingCertificate, bundle: string): boolean {
-  const [root] = certificatesIn(bundle)
-  const top = certificatesIn(chain).at(-1)
-  return root !== undefined && top !== undefined && !(top.checkIssued(root) && top.verify(root.publicKey))
+  const [root] = parsed(bundle)
+  const top = parsed(chain).at(-1)
+  return root !== undefined && top !== undefined && !isIssuedBy(top, root)
 }
 
-function certificatesIn(pem: string): X509Certificate[] {
-  const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+function parsed(pem: string): X509Certificate[] {
   try {
-    return texts.map((text) => new X509Certificate(text))
+    return certificatesIn(pem).map((text) => new X509Certificate(text))
   } catch {
     return []
   }

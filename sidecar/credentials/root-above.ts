@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto'
+import { isIssuedBy } from '#runtime/certificates.ts'
 import type { TrustBundle } from '../view/trust-bundle.ts'
 
 /**
@@ -19,8 +20,4 @@ export function rootAbove(
     top = issuer
   }
   return undefined
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)
 }

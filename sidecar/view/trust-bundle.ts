@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { certificatesIn } from '#runtime/certificates.ts'
 import { parseRevocations } from './revocations.ts'
 
 /** The roots that peers of one trust domain are verified against. */
@@ -17,7 +18,7 @@ export interface TrustBundle {
  * that there is no root.
  */
 export function parseTrustBundle(trustDomain: string, pem: string, crl?: string): TrustBundle {
-  const roots = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  const roots = certificatesIn(pem)
   if (roots.length === 0) throw new Error(`the trust bundle of ${trustDomain} holds no PEM certificate`)
   const byFingerprint = new Map<string, X509Certificate>()
   for (const [i, root] of roots.entries()) {
