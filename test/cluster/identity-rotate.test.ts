@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(async () => {
   await kubectl(['scale', 'deployment/weft-control-plane', '--replicas=1'], system)
-  await kubectl(['set', 'env', 'deployment/weft-control-plane', 'WEFT_ROTATION_DWELL-'], system)
+  await kubectl(['set', 'env', 'deployment/weft-control-plane', 'WEFT_ROTATION_DWELL=2m'], system)
   await ready('weft-control-plane')
   await shop[Symbol.asyncDispose]()
 }, 120_000)

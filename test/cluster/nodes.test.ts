@@ -4,6 +4,7 @@ import { onNode, pod, service, template } from './harness/manifests.ts'
 import { workers } from './harness/nodes.ts'
 import type { Pod } from './harness/pod.ts'
 import { Shop } from './harness/shop.ts'
+import { plan } from './node/plan.ts'
 
 const nodes = await workers()
 
@@ -50,6 +51,22 @@ describe.skipIf(nodes.length < 2)('two nodes', () => {
     })
     expect(await far.connection({ direction: 'inbound', peer: shop.identity('client') })).toMatchObject({
       source: client.ip,
+    })
+  })
+
+  test('row 27: over an overlay whose packets are smaller, 10 MB each way arrive whole by mutual TLS', async () => {
+    if (process.env['WEFT_CLUSTER'] !== 'context') {
+      const script = `fs.readFileSync('/sys/class/net/eth0/mtu', 'utf8')`
+      expect(Number(await far.exec('node', '--print', script))).toBe(plan.overlay.mtu)
+    }
+    const echo = await shop.namespace.pod(
+      pod('echo', { serviceAccount: 'server', run: ['echo.ts', '--port', '7000'], spec: onNode(there) }),
+    )
+    const heard = await client.exec('node', '/apps/ten-megabytes.ts', echo.ip, '7000')
+    expect(JSON.parse(heard)).toEqual({ bytes: 10_000_000, same: true, end: 'FIN' })
+    expect(await client.connection({ destination: `${echo.ip}:7000` })).toMatchObject({
+      security: 'mutual_tls',
+      outcome: 'closed',
     })
   })
 

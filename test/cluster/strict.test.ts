@@ -3,6 +3,7 @@ import { until } from '../harness/until.ts'
 import { secretOf, selfSigned } from './harness/certificate.ts'
 import { apply, kubectl } from './harness/kubectl.ts'
 import { peerAuthentication, pod, service } from './harness/manifests.ts'
+import type { Pod } from './harness/pod.ts'
 import { securePod } from './harness/secure-pod.ts'
 import { Shop } from './harness/shop.ts'
 
@@ -64,22 +65,12 @@ describe('strict', () => {
 
   test('row 18: the API server asks a webhook in a strict pod, on a port that is open to it, by TLS of its own', async () => {
     const { namespace } = shop
-    const own = selfSigned(`guard.${namespace.name}.svc`)
-    await namespace.apply(
-      secretOf('guard', own),
-      service('guard', { ports: [{ port: 443, targetPort: 8443 }] }),
-      peerAuthentication('guard', {
-        mode: 'Strict',
-        selector: { matchLabels: { app: 'guard' } },
-        ports: { 8443: 'Permissive' },
-      }),
-    )
-    const guard = await namespace.pod(securePod('guard', 'guard'))
+    const { pod: guard, root } = await openGuard('guard')
     await using webhook = new AsyncDisposableStack()
     webhook.defer(
       async () => void (await kubectl(['delete', 'validatingwebhookconfiguration', namespace.name])),
     )
-    await apply([guardedBy(namespace.name, own.certificate)])
+    await apply([guardedBy(namespace.name, root)])
     const guarded = {
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -101,7 +92,58 @@ describe('strict', () => {
       outcome: 'closed',
     })
   })
+
+  test('row 18: the API server asks an aggregated API in a strict pod, as itself and for who asked', async () => {
+    const { namespace } = shop
+    const { pod: librarian, root } = await openGuard('librarian')
+    const group = `${namespace.name}.weft.test`
+    await using aggregated = new AsyncDisposableStack()
+    // Before its namespace, whose removal waits for every API to answer.
+    aggregated.defer(async () => void (await kubectl(['delete', 'apiservice', `v1.${group}`])))
+    await apply([apiService(group, namespace.name, 'librarian', root)])
+    await kubectl(['wait', '--for=condition=Available', '--timeout=60s', `apiservice/v1.${group}`], {
+      timeout: 70_000,
+    })
+    const user = (await kubectl(['auth', 'whoami', '-o', 'jsonpath={.status.userInfo.username}'])).trim()
+    const answer = JSON.parse(await kubectl(['get', '--raw', `/apis/${group}/v1/books`])) as object
+    expect(answer).toMatchObject({ certificate: expect.stringContaining('front-proxy'), user })
+    const record = { direction: 'inbound', destination: `${librarian.ip}:8443` } as const
+    expect(await librarian.connection(record)).toMatchObject({ security: 'none' })
+  })
 })
+
+/** A strict pod that serves TLS of its own, open to everybody at the port of its Service; and what it is verified by. */
+async function openGuard(name: string): Promise<{ readonly pod: Pod; readonly root: string }> {
+  const { namespace } = shop
+  const own = selfSigned(`${name}.${namespace.name}.svc`)
+  await namespace.apply(
+    secretOf(name, own),
+    service(name, { ports: [{ port: 443, targetPort: 8443 }] }),
+    peerAuthentication(name, {
+      mode: 'Strict',
+      selector: { matchLabels: { app: name } },
+      ports: { 8443: 'Permissive' },
+    }),
+  )
+  return { pod: await namespace.pod(securePod(name, name)), root: own.certificate }
+}
+
+/** A version of an API that this Service of a namespace answers for. */
+function apiService(group: string, namespace: string, name: string, root: string): object {
+  return {
+    apiVersion: 'apiregistration.k8s.io/v1',
+    kind: 'APIService',
+    metadata: { name: `v1.${group}` },
+    spec: {
+      group,
+      version: 'v1',
+      groupPriorityMinimum: 100,
+      versionPriority: 100,
+      service: { name, namespace, port: 443 },
+      caBundle: Buffer.from(root).toString('base64'),
+    },
+  }
+}
 
 /** Asks the Service `guard` of a namespace about every ConfigMap there that says so. */
 function guardedBy(namespace: string, root: string): object {

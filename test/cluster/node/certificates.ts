@@ -28,29 +28,18 @@ const serverNames = {
   'kubelet-server': plan.nodes.flatMap(({ name, addresses: [ip] }) => [`DNS:${name}`, `IP:${ip}`]),
 } as const
 
-/** Makes the cluster's authority, a certificate for everybody, the key of service account tokens, and kubeconfigs. */
+/** Makes the cluster's authorities, a certificate for everybody, the key of service account tokens, and kubeconfigs. */
 export function makeCertificates(place: Place): void {
-  key(place, 'ca')
-  openssl(
-    place,
-    'req',
-    '-x509',
-    '-new',
-    '-key',
-    'ca.key',
-    '-subj',
-    '/CN=weft-test',
-    '-days',
-    '3650',
-    '-out',
-    'ca.crt',
-  )
+  authority(place, 'ca')
+  authority(place, 'front-proxy-ca')
   key(place, 'service-accounts')
   openssl(place, 'pkey', '-in', 'service-accounts.key', '-pubout', '-out', 'service-accounts.pub')
-  for (const [name, subject] of Object.entries(clients)) certificate(place, name, subject, 'clientAuth', [])
+  for (const [name, subject] of Object.entries(clients)) certificate(place, name, { subject })
   for (const [name, names] of Object.entries(serverNames)) {
-    certificate(place, name, `/CN=${name}`, 'serverAuth', names)
+    certificate(place, name, { subject: `/CN=${name}`, usage: 'serverAuth', names })
   }
+  // The API server's own towards aggregated APIs, which believe it about who asks.
+  certificate(place, 'front-proxy', { subject: '/CN=front-proxy', signedBy: 'front-proxy-ca' })
   for (const client of Object.keys(clients) as Client[])
     writeFileSync(kubeconfigOf(place, client), kubeconfig(place, client))
 }
@@ -91,12 +80,35 @@ function kubeconfig({ certificates }: Place, client: Client): string {
   )
 }
 
+function authority(place: Place, name: string): void {
+  key(place, name)
+  const subject = ['-subj', `/CN=weft-test-${name}`]
+  openssl(
+    place,
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    `${name}.key`,
+    ...subject,
+    '-days',
+    '3650',
+    '-out',
+    `${name}.crt`,
+  )
+}
+
+interface CertificateOptions {
+  readonly subject: string
+  readonly usage?: 'clientAuth' | 'serverAuth'
+  readonly names?: readonly string[]
+  readonly signedBy?: 'ca' | 'front-proxy-ca'
+}
+
 function certificate(
   place: Place,
   name: string,
-  subject: string,
-  usage: 'clientAuth' | 'serverAuth',
-  names: readonly string[],
+  { subject, usage = 'clientAuth', names = [], signedBy = 'ca' }: CertificateOptions,
 ): void {
   key(place, name)
   openssl(place, 'req', '-new', '-key', `${name}.key`, '-subj', subject, '-out', `${name}.csr`)
@@ -105,7 +117,8 @@ function certificate(
     ...(names.length > 0 ? [`subjectAltName=${names.join(',')}`] : []),
   ]
   writeFileSync(join(place.certificates, `${name}.ext`), extensions.join('\n'))
-  const signed = ['-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial']
+  const by = ['-CA', `${signedBy}.crt`, '-CAkey', `${signedBy}.key`, '-CAcreateserial']
+  const signed = ['-in', `${name}.csr`, ...by]
   openssl(place, 'x509', '-req', ...signed, '-days', '365', '-extfile', `${name}.ext`, '-out', `${name}.crt`)
 }
 

@@ -12,18 +12,26 @@ export function linkSecondNode(): string {
   return join('/run/netns', name)
 }
 
-/** Gives this node its addresses, the way to the other one's pods, and a default route to where nobody answers. */
-export function makeNetwork({ name, addresses: [ipv4, ipv6] }: NodePlan): void {
-  const others = plan.nodes.filter((node) => node.name !== name)
+/**
+ * Gives this node its addresses, an overlay to the other one's pods as Flannel makes it, and a default route to where
+ * nobody answers.
+ */
+export function makeNetwork({ name, addresses: [ipv4, ipv6], pods }: NodePlan): void {
+  const other = plan.nodes.find((node) => node.name !== name)!
+  const [own, others] = [pods, other.pods].map((subnets) => subnets.map((subnet) => subnet.split('/')[0]!))
+  const { device, mtu, id, port } = plan.overlay
   const commands = [
     'link set lo up',
     'link set node0 up',
     `address add ${ipv4}/24 dev node0`,
     `address add ${ipv6}/64 dev node0 nodad`,
-    ...others.flatMap(({ pods, addresses }) => [
-      `route add ${pods[0]} via ${addresses[0]}`,
-      `-6 route add ${pods[1]} via ${addresses[1]}`,
-    ]),
+    `link add ${device} mtu ${mtu} type vxlan id ${id} dstport ${port} local ${ipv4} remote ${other.addresses[0]} dev node0`,
+    // The first address of a node's share is its end of the overlay: what the node itself sends comes from there.
+    `address add ${own![0]}/32 dev ${device}`,
+    `address add ${own![1]}/128 dev ${device} nodad`,
+    `link set ${device} up`,
+    `route add ${other.pods[0]} via ${others![0]} dev ${device} onlink`,
+    `-6 route add ${other.pods[1]} via ${others![1]} dev ${device} onlink`,
     // A Service's address needs some route for the kernel to get as far as translating it.
     'route add default dev node0',
     '-6 route add default dev node0',
@@ -49,6 +57,7 @@ export function writeCniConfiguration(place: Place, { pods }: NodePlan): string 
       {
         type: 'bridge',
         bridge: 'pods0',
+        mtu: plan.overlay.mtu,
         isGateway: true,
         // A pod may reach itself through its Service.
         hairpinMode: true,

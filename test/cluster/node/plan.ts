@@ -31,6 +31,8 @@ export const plan = {
       proxyMode: 'nftables',
     },
   ],
+  /** How packets between pods of different nodes travel: VXLAN, whose headers leave them 50 bytes less than the link has. */
+  overlay: { device: 'overlay0', id: 1, port: 8472, mtu: 1450 },
   pods: ['10.244.0.0/16', 'fd10:244::/56'],
   services: ['10.96.0.0/16', 'fd96::/112'],
   apiService: '10.96.0.1',
