@@ -50,7 +50,7 @@ export const demoCommands: readonly Command[] = [
 export const testCommands: readonly Command[] = [
   ...demoCommands,
   ...(['curl', 'faketime', 'nc', 'nginx', 'openssl', 'prlimit'] as const),
-  ...(['redis-cli', 'redis-server', 'socat', 'ss'] as const),
+  ...(['redis-cli', 'redis-server', 'socat', 'ss', 'wrk'] as const),
 ]
 
 /** What the cluster suite needs beside Go, of which distributions carry old ones. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { churnLoad } from '../load/wrk.ts'
+import { churnLoad } from '#test/harness/wrk.ts'
 import { startApplications } from './applications.ts'
 import { applicationPorts, type Pair, type Peer, type Site } from './peer.ts'
 import { type EncryptionProof, proveEncryption } from './proof.ts'

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { parseWrk } from '#test/harness/wrk.ts'
 import { parseIperf } from './iperf.ts'
 import { parseSummary } from './k6.ts'
 import { parseRedis } from './redis.ts'
-import { parseWrk } from './wrk.ts'
 
 describe('wrk', () => {
   const result = '  51520 requests in 3.00s, 62.1MB read\n'

@@ -1,6 +1,6 @@
+import { churnLoad } from '#test/harness/wrk.ts'
 import { applicationPorts, type Pair } from '../harness/peer.ts'
 import { withProcessorCost } from '../harness/with-processor-cost.ts'
-import { churnLoad } from '../load/wrk.ts'
 import { InvalidMeasurement, type Sample, type Scenario } from './scenario.ts'
 
 const connections = 16

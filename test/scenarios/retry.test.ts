@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { Socket } from 'node:net'
-import { text } from 'node:stream/consumers'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ports } from '#mesh/ports.ts'
@@ -12,11 +12,12 @@ import { type Mesh, type Service, startMesh } from '#test/harness/mesh.ts'
 import { lacks } from '#test/harness/requirements.ts'
 import { until } from '#test/harness/until.ts'
 import type { Workload } from '#test/harness/workload.ts'
+import { type ChurnResult, churnLoad } from '#test/harness/wrk.ts'
 
 const question = 'a question that must be heard once'
 
 // A service with two endpoints: one answers, and what the other one does with a connection is up to each test.
-describe.skipIf(lacks('retry', 'tcpdump'))('retry and replacement', () => {
+describe.skipIf(lacks('retry', 'tcpdump', 'nginx', 'wrk'))('retry and replacement', () => {
   let mesh: Mesh
   let alice: Workload
   let bob: Workload
@@ -223,54 +224,50 @@ describe.skipIf(lacks('retry', 'tcpdump'))('retry and replacement', () => {
     const pods = await Promise.all(
       ['stays', 'goes'].map((name) => mesh.workload(name, { labels: { app: 'busy' } })),
     )
-    await Promise.all(pods.map((pod) => pod.app('echo', ['--port', '7000'])))
+    await Promise.all(pods.map(serveHttp))
     const busy = mesh.service('busy', { ports: [{ port: 80, targetPort: 7000 }] })
-    const target = `${busy.ip}:80`
+    const url = `http://${busy.ip}/`
     const busyName = 'shop/busy.shop.svc.cluster.local'
-    await until('the service to be known', async () => (await echoed(alice, target, 'hello')) === 'hello')
-    const over = new AbortController()
-    let carried = 0
-    const failures: string[] = []
-    const began = performance.now()
-    const askers = Promise.all(
-      Array.from({ length: 32 }, async () => {
-        while (!over.signal.aborted) {
-          try {
-            const answer = await echoed(alice, target, 'a question')
-            if (answer === 'a question') carried += 1
-            else failures.push(`answered "${answer}"`)
-          } catch (error) {
-            failures.push((error as Error).message)
-          }
-        }
-      }),
+    await until('the service to be known', () =>
+      alice.http(url).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
     )
-    const more = async (connections: number): Promise<void> => {
-      const goal = carried + connections
-      await until('more to be carried', () => carried >= goal || failures.length > 0, { timeout: 30_000 })
+    const goes = pods[1]!
+    const rounds: ChurnResult[] = []
+    /** Does it in the midst of two seconds of new connections, 32 at a time. */
+    const meanwhile = async (act: () => Promise<unknown>): Promise<void> => {
+      const load = churnLoad(alice, { url, connections: 32, duration: 2 })
+      await Promise.all([load, sleep(500).then(act)])
+      rounds.push(await load)
     }
     for (let rotation = 0; rotation < 3; rotation++) {
-      await more(200)
-      await Promise.all([alice, ...pods].map(({ sidecar }) => sidecar.admin('POST /certificate/renew')))
+      await meanwhile(() =>
+        Promise.all([alice, ...pods].map(({ sidecar }) => sidecar.admin('POST /certificate/renew'))),
+      )
     }
-    await more(200)
-    const goes = pods[1]!
-    goes.sidecar.signal('SIGTERM')
-    goes.update({ ready: false })
-    expect(await goes.sidecar.process.exited).toEqual({ code: 0, signal: null })
-    await more(200)
-    over.abort()
-    await askers
-    const rate = carried / ((performance.now() - began) / 1_000)
-    console.log(`${carried} connections, ${rate.toFixed(0)} a second, ${failures.length} failed`)
-    const reasons = [alice, ...pods].flatMap(({ name, sidecar }) => {
-      const odd = sidecar
-        .accessLog()
-        .filter(({ outcome, service }) => outcome !== 'closed' && service === busyName)
-      return odd.map(({ reason, detail }) => `${name}: ${String(reason)}: ${String(detail)}`)
+    await meanwhile(async () => {
+      goes.sidecar.signal('SIGTERM')
+      goes.update({ ready: false })
+      expect(await goes.sidecar.process.exited).toEqual({ code: 0, signal: null })
     })
-    expect(reasons).toEqual([])
-    expect(failures).toEqual([])
+    await meanwhile(async () => {})
+    const rates = rounds.map(({ perSecond }) => perSecond.toFixed(0))
+    const [carried, failed] = [
+      sum(rounds.map((each) => each.requests)),
+      sum(rounds.map((each) => each.failed)),
+    ]
+    console.log(`${carried} connections, ${rates.join(', ')} a second, ${failed} failed`)
+    // What wrk has open when its time is up it aborts, and does not count.
+    const refusals = [alice, ...pods].flatMap(({ name, sidecar }) => {
+      const refused = sidecar
+        .accessLog()
+        .filter(({ outcome, service }) => outcome === 'refused' && service === busyName)
+      return refused.map(({ reason, detail }) => `${name}: ${String(reason)}: ${String(detail)}`)
+    })
+    expect({ refusals, failed }).toEqual({ refusals: [], failed: 0 })
+    expect(carried).toBeGreaterThan(500)
   })
 
   /** Says something to the service, ends, and answers how the other side ended. */
@@ -311,10 +308,19 @@ describe.skipIf(lacks('retry', 'tcpdump'))('retry and replacement', () => {
   }
 })
 
-async function echoed(from: Workload, target: string, said: string): Promise<string> {
-  const socket: Socket = await from.connect(target)
-  socket.end(said)
-  return await text(socket)
+/** nginx on port 7000, which ends each connection after its answer. */
+async function serveHttp(pod: Workload): Promise<void> {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (kind) => `${kind}_temp_path temporary;`,
+  )
+  const server = 'server { listen 7000; keepalive_timeout 0; location / { return 200 "nginx here"; } }'
+  const http = `http { access_log off; ${temporary.join(' ')} ${server} }`
+  writeFileSync(join(pod.directory, 'nginx.conf'), `daemon off; pid nginx.pid; events {} ${http}`)
+  await pod.start(['nginx', '-p', pod.directory, '-c', 'nginx.conf', '-e', 'stderr'])
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }
 
 function checksum(bytes: Buffer | string): string {

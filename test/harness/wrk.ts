@@ -1,4 +1,4 @@
-import type { Workload } from '#test/harness/workload.ts'
+import type { Workload } from './workload.ts'
 
 export interface ChurnResult {
   readonly requests: number
