@@ -19,7 +19,7 @@ describe('weft install', () => {
       'switches',
       '--namespace mesh --image-registry registry.example/team --set image.pullSecrets={pull} ' +
         '--set podMonitor.enabled=true,podMonitor.labels.release=prometheus,admission.reserveUid=false,controlPlane.pluggedCa=true ' +
-        '--set mesh.networks={10.0.0.0/8,fd00::/8} --set injector.nodeSelector.disk=ssd',
+        '--set mesh.networks={10.0.0.0/8,fd00::/8} --set controlPlane.rotation.grace=24h --set injector.nodeSelector.disk=ssd',
     ],
   ])('prints what testdata/install/%s.yaml has', async (name, args) => {
     const { status, stdout, stderr } = await runWeft(['install', ...args.split(' ').filter(Boolean)])
