@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises'
 import { status } from '@grpc/grpc-js'
 import { describe, expect, it } from 'vitest'
 import { IstioCertificateServiceClient } from '#proto/istio/v1/auth/ca.ts'
-import { authorityClient } from '#sidecar/credentials/authority-client.ts'
 import { channelTo, fakeControlPlane } from '#sidecar/testing/control-plane.ts'
 import { TestPki } from '#sidecar/testing/pki.ts'
+import { authorityClient } from './authority-client.ts'
 import { ControlChannel } from './control-channel.ts'
 
 const pki = new TestPki()

@@ -1,9 +1,9 @@
 import { createPrivateKey, generateKeyPair, X509Certificate } from 'node:crypto'
 import type { SecureContextOptions } from 'node:tls'
 import { promisify } from 'node:util'
+import type { SignCertificate } from '#runtime/authority-client.ts'
 import { createCsr } from '#runtime/csr.ts'
 import type { Lifetime } from '#runtime/renewal-time.ts'
-import type { SignCertificate } from './authority-client.ts'
 
 /** What the webhook shows to the API server. Its key exists in memory only. */
 export interface ServingCertificate extends Lifetime {

@@ -1,9 +1,9 @@
 // Obtains a certificate from the control plane as a sidecar does, for a test that plays one, and prints it as JSON.
 import { generateKeyPairSync } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { authorityClient } from '#runtime/authority-client.ts'
 import { ControlChannel } from '#runtime/control-channel.ts'
 import { createCsr } from '#runtime/csr.ts'
-import { authorityClient } from '#sidecar/credentials/authority-client.ts'
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 import { type IstioCertificateResponse, IstioCertificateServiceClient } from '#proto/istio/v1/auth/ca.ts'
-import type { ControlChannel } from '#runtime/control-channel.ts'
+import type { ControlChannel } from './control-channel.ts'
 
 /** Signs a CSR (PEM) for the caller's own identity; answers leaf, intermediates, roots, PEM each. */
 export type SignCertificate = (csr: string) => Promise<readonly string[]>
