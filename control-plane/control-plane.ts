@@ -12,8 +12,10 @@ import { revocationMetrics } from './authority/revocation/metrics.ts'
 import { refuseRevoked } from './authority/revocation/refuse-revoked.ts'
 import { Revocations } from './authority/revocation/revocations.ts'
 import type { ControlPlaneConfig } from './config.ts'
+import { mostOfOneAddress, openDoor } from './door/door.ts'
+import { doorMetrics } from './door/metrics.ts'
 import { openFilePlatform } from './file-platform.ts'
-import { createGrpcServer, listen, shutDown } from './grpc-server.ts'
+import { createGrpcServer, shutDown } from './grpc-server.ts'
 import { openKubernetesPlatform } from './kubernetes-platform.ts'
 import type { RegistryState } from './model/registry-state.ts'
 import type { Platform } from './platform.ts'
@@ -154,10 +156,19 @@ export async function serve(
     discovery.close()
     await shutDown(opened)
   })
-  const port = await listen(server, config.listen, servingCredentials(authority.serving))
+  const connections = server.createConnectionInjector(servingCredentials(authority.serving))
+  const door = stack.adopt(
+    await openDoor(config.listen, {
+      most: config.checkTokenAddress ? mostOfOneAddress : Number.POSITIVE_INFINITY,
+      take: (connection) => connections.injectConnection(connection),
+      metrics: doorMetrics(metrics),
+      log,
+    }),
+    (opened) => opened.close(),
+  )
   const opened = stack.move()
   return {
-    port,
+    port: door.port,
     take: (state) => void take(state),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }

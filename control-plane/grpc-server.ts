@@ -1,5 +1,4 @@
-import { Server, type ServerCredentials } from '@grpc/grpc-js'
-import type { HostPort } from '#runtime/env.ts'
+import { Server } from '@grpc/grpc-js'
 
 /**
  * Messages of clients are small: the largest names the versions of 50 000 resources. Connections without a call
@@ -19,21 +18,6 @@ const shutdownLimit = 3_000
 
 export function createGrpcServer(): Server {
   return new Server(serverOptions)
-}
-
-/** Listens, and answers the port. Rejects with a sentence that names the address. */
-export function listen(
-  server: Server,
-  { host, port }: HostPort,
-  credentials: ServerCredentials,
-): Promise<number> {
-  const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (cause, bound) => {
-      if (cause) reject(new Error(`cannot listen on ${address}`, { cause }))
-      else resolve(bound)
-    })
-  })
 }
 
 /** Lets calls end, then cuts what is left. Never rejects. */

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
 import { connect, type SecureVersion } from 'node:tls'
 import { credentials, Server, status } from '@grpc/grpc-js'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import { silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
@@ -12,7 +12,8 @@ import { makeRoot } from './authority/root.ts'
 import { controlPlaneNames, Serving } from './authority/serving.ts'
 import { StateDirectory } from './authority/state-directory.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
-import { listen } from './grpc-server.ts'
+import { openDoor } from './door/door.ts'
+import { doorMetrics } from './door/metrics.ts'
 import { pod, registry } from './model/testing/registries.ts'
 import { typeUrls } from './model/type-urls.ts'
 import { DiscoveryService } from './push/discovery-service.ts'
@@ -42,13 +43,24 @@ async function serve() {
   })
   const server = new Server()
   server.addService(DiscoveryService.definition, discovery.implementation)
-  const port = await listen(server, { host: '127.0.0.1', port: 0 }, servingCredentials(serving.certificate))
+  const connections = server.createConnectionInjector(servingCredentials(serving.certificate))
+  const metrics = createMetrics()
+  const door = await openDoor(
+    { host: '127.0.0.1', port: 0 },
+    {
+      most: 4,
+      take: (connection) => connections.injectConnection(connection),
+      metrics: doorMetrics(metrics),
+      log: silentLog,
+    },
+  )
   const roots = Buffer.from(root.certificate.toString())
   const dispose = () => {
+    door.close()
     server.forceShutdown()
     folder[Symbol.dispose]()
   }
-  return { serving, discovery, port, roots, [Symbol.dispose]: dispose }
+  return { serving, discovery, metrics, port: door.port, roots, [Symbol.dispose]: dispose }
 }
 
 /** The serial number of the certificate that a new connection is shown. */
@@ -106,4 +118,16 @@ test('a client that trusts other roots, or expects another name, goes no further
   const trusted = credentials.createSsl(served.roots)
   using elsewhere = new DiscoveryClient({ port, serverName: 'weft.example', credentials: trusted })
   expect((await elsewhere.ended)?.code).toBe(status.UNAVAILABLE)
+})
+
+test('a connection that ends is counted no more, also when it never called', async () => {
+  using served = await serve()
+  const { port, roots, metrics } = served
+  // More than may be open at once.
+  for (let turn = 0; turn < 6; turn++) {
+    await shown(port, roots)
+    await expect(shown(port, roots, 'TLSv1.2')).rejects.toThrow(/protocol version/)
+  }
+  const open = metrics.getSingleMetric('weft_control_plane_connections')!
+  await vi.waitFor(async () => expect((await open.get()).values).toMatchObject([{ value: 0 }]))
 })

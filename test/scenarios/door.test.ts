@@ -2,7 +2,9 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { mostOfOneAddress } from '#control-plane/door/door.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
+import { Conversation } from '#test/harness/conversation.ts'
 import { Intruder } from '#test/harness/intruder.ts'
 import { type Mesh, startMesh } from '#test/harness/mesh.ts'
 import { plan } from '#test/harness/network.ts'
@@ -80,6 +82,21 @@ describe.skipIf(lacks('door'))('the control plane’s own door', () => {
     // Nor does it flood the log: only what was judged is there.
     expect(refusals().length).toBeLessThan(150)
     await alice.sidecar.admin('POST /certificate/renew')
+  })
+
+  test('lets one address have so many connections, and everybody else in as before', async () => {
+    const target = `${plan.controlPlane}:${ports.controlPlane}`
+    const stranger = await mesh.workload('stranger', { meshed: false })
+    const crowd = await Promise.allSettled(
+      Array.from({ length: mostOfOneAddress + 20 }, () => Conversation.dial(stranger, target)),
+    )
+    const isOut = (each: (typeof crowd)[number]) => each.status === 'rejected' || each.value.end === 'reset'
+    await until('the crowd to be too many', () => crowd.filter(isOut).length >= 20)
+    await alice.sidecar.admin('POST /certificate/renew')
+    expect(await mesh.controlPlane.metrics()).toMatch(
+      /weft_control_plane_connections_refused_total\{reason="too_many_connections"\} [1-9]/,
+    )
+    for (const each of crowd) if (each.status === 'fulfilled') each.value.reset()
   })
 
   /** Asks for a certificate with this token. */
