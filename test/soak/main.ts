@@ -29,13 +29,14 @@ process.exit(report.problems.length === 0 ? 0 : 1)
 
 function tableOf({ held, churn }: SoakReport): string {
   const table = new Table({
-    head: ['process', 'open files', 'private memory', ''],
+    head: ['process', 'open files', 'private memory', 'live after a collection', ''],
     style: { head: [], border: [] },
   })
   for (const { name, first, last, problems } of held) {
     const files = `${first.files} -> ${last.files}`
     const memory = `${megabytes(first.memory)} -> ${megabytes(last.memory)}`
-    table.push([name, files, memory, problems.length === 0 ? 'ok' : 'NOT OK'])
+    const live = `${megabytes(first.live)} -> ${megabytes(last.live)}`
+    table.push([name, files, memory, live, problems.length === 0 ? 'ok' : 'NOT OK'])
   }
   const { connections, bytes, aborts, changes, restarts } = churn
   const carried = `${connections} connections answered, ${megabytes(bytes)} in large ones, ${aborts} cut`

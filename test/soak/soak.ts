@@ -12,7 +12,7 @@ export interface SoakOptions {
   readonly say?: (line: string) => void
 }
 
-/** What one process held in the first quiet moment and in the last. */
+/** What one process held in the quiet moment after the warm-up and in the last. */
 export interface Held {
   readonly name: string
   readonly first: Sample
@@ -32,12 +32,14 @@ export interface SoakReport {
 
 /** Seconds of churn between two quiet moments. */
 const roundLength = 20
-/** Rounds after which caches, pools and compiled code have come to rest, and what is held is taken as the measure. */
-const warmUp = 1
+/** Of the rounds; after it caches, pools and compiled code have come to rest, and what is held is taken as the measure. */
+const warmUp = 1 / 6
 /** Open files that may be more at the end: none of them is a connection's. */
 const fileSlack = 4
 /** Private memory that may be more after a collection, in bytes: compiled code comes in its own time. */
 const memorySlack = 16 * 1024 * 1024
+/** The same for what lives. */
+const liveSlack = 4 * 1024 * 1024
 
 /** Runs a mesh under churn and looks, whenever everything is quiet, at what its processes hold. */
 export async function soak({ minutes, say = () => {} }: SoakOptions): Promise<SoakReport> {
@@ -68,8 +70,8 @@ export async function soak({ minutes, say = () => {} }: SoakOptions): Promise<So
   await stays.more()
 
   const processes = () => [
-    ...pods.map(({ name, sidecar }) => ({ name: `${name}’s sidecar`, pid: sidecar.process.pid })),
-    { name: 'control plane', pid: mesh.controlPlane.process.pid },
+    ...pods.map(({ name, sidecar }) => ({ name: `${name}’s sidecar`, process: sidecar.process })),
+    { name: 'control plane', process: mesh.controlPlane.process },
   ]
   const quiet = async (): Promise<Map<string, Sample>> => {
     // A renewal retires the tunnels, which would else be kept for minutes: what is left is what something holds.
@@ -92,14 +94,14 @@ export async function soak({ minutes, say = () => {} }: SoakOptions): Promise<So
       { timeout: 30_000, interval: 200 },
     )
     await sleep(1_000)
-    for (const { pid } of processes()) process.kill(pid, 'SIGUSR2')
-    await sleep(1_000)
-    return new Map(processes().map(({ name, pid }) => [name, sampleOf(pid)]))
+    const samples = processes().map(async ({ name, process }) => [name, await sampleOf(process)] as const)
+    return new Map(await Promise.all(samples))
   }
 
   const total: Churn = { connections: 0, bytes: 0, aborts: 0, changes: 0, restarts: 0, failures: [] }
   const samples: Map<string, Sample>[] = []
-  const rounds = Math.max(warmUp + 1, Math.round((minutes * 60) / roundLength))
+  const rounds = Math.max(2, Math.round((minutes * 60) / roundLength))
+  const measure = Math.max(1, Math.floor(rounds * warmUp)) - 1
   for (let round = 0; round < rounds; round++) {
     const done = await churn(stage, { seconds: Math.min(roundLength, (minutes * 60) / rounds), round })
     total.connections += done.connections
@@ -112,12 +114,13 @@ export async function soak({ minutes, say = () => {} }: SoakOptions): Promise<So
     samples.push(sample)
     const shown = Array.from(
       sample,
-      ([name, { files, memory }]) => `${name} ${files} files ${megabytes(memory)}`,
+      ([name, { files, memory, live }]) =>
+        `${name} ${files} files ${megabytes(memory)} (${megabytes(live)} live)`,
     )
     say(`round ${round + 1} of ${rounds}: ${done.connections} connections; ${shown.join(', ')}`)
   }
   const held = processes().map(({ name }) =>
-    compare(name, samples[warmUp - 1]!.get(name)!, samples.at(-1)!.get(name)!),
+    compare(name, samples[measure]!.get(name)!, samples.at(-1)!.get(name)!),
   )
   const problems = [...held.flatMap((one) => one.problems), ...total.failures.slice(0, 20)]
   await stays
@@ -133,6 +136,9 @@ function compare(name: string, first: Sample, last: Sample): Held {
     problems.push(`${name}: ${first.files} open files, then ${last.files}`)
   if (last.memory > first.memory + memorySlack) {
     problems.push(`${name}: ${megabytes(first.memory)} private, then ${megabytes(last.memory)}`)
+  }
+  if (last.live > first.live + liveSlack) {
+    problems.push(`${name}: ${megabytes(first.live)} live, then ${megabytes(last.live)}`)
   }
   return { name, first, last, problems }
 }
