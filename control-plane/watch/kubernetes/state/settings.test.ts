@@ -11,19 +11,25 @@ function problemsOf(text: string | undefined, known: typeof networks | undefined
 }
 
 describe('settings', () => {
-  test.each([undefined, '', '\n', '{}'])(
-    'of %j are the defaults, with the networks of the cluster',
-    (text) => {
-      expect(parseSettings(text, networks)).toMatchObject({
-        settings: {
-          honorExternalIps: false,
-          mesh: {
-            trustDomain: 'cluster.local',
-            sidecarScope: 'mesh',
-            settings: { egress: 'passthrough', rejectPlaintextFromMesh: false, networks },
-          },
+  test('of nothing are the defaults, with the networks of the cluster', () => {
+    expect(parseSettings('{}', networks)).toMatchObject({
+      settings: {
+        honorExternalIps: false,
+        mesh: {
+          trustDomain: 'cluster.local',
+          sidecarScope: 'mesh',
+          settings: { egress: 'passthrough', rejectPlaintextFromMesh: false, networks },
         },
-      })
+      },
+    })
+  })
+
+  test.each([undefined, '', '\n', '# egress: registry-only', 'null'])(
+    'that are lost (%j) are a problem, and no defaults',
+    (text) => {
+      expect(problemsOf(text)).toMatch(
+        /ConfigMap weft-settings, settings\.yaml.*(is not there|must be a mapping).*\{\}/,
+      )
     },
   )
 

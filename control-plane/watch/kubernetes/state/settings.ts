@@ -22,14 +22,16 @@ export type ParsedSettings =
 const place = 'ConfigMap weft-settings, settings.yaml'
 
 /**
- * Reads the settings of a mesh; no text means every default. `networks` are those of the cluster, for settings that do
- * not name any; undefined when the cluster does not say. Never throws.
+ * Reads the settings of a mesh. Text that is not there is a problem, for `{}` means every default: whoever lost the
+ * ConfigMap did not mean to open the mesh. `networks` are those of the cluster, for settings that do not name any;
+ * undefined when the cluster does not say. Never throws.
  */
 export function parseSettings(
   text: string | undefined,
   networks: readonly Cidr[] | undefined,
 ): ParsedSettings {
-  const read = readDocument(text === undefined || text.trim() === '' ? '{}' : text)
+  if (text === undefined || text.trim() === '') return { problems: [`${place}: ${missing}`] }
+  const read = readDocument(text)
   if ('problems' in read) return { problems: read.problems.map((problem) => formatProblem(place, problem)) }
   const { value, locate } = read.document
   const problems: Problem[] = []
@@ -45,14 +47,12 @@ function readSettings(
   networks: readonly Cidr[] | undefined,
   problems: Problem[],
 ): ClusterSettings | undefined {
-  if (value !== null && !isMapping(value)) {
-    problems.push({
-      path: [],
-      message: `must be a mapping such as { egress: passthrough }; it is ${kindOf(value)}`,
-    })
+  if (!isMapping(value)) {
+    const message = `must be a mapping such as { egress: passthrough }, or {} for every default; it is ${kindOf(value)}`
+    problems.push({ path: [], message })
     return undefined
   }
-  const { honorExternalIPs = false, ...written } = value ?? {}
+  const { honorExternalIPs = false, ...written } = value
   const honor = v.safeParse(flag, honorExternalIPs)
   for (const { message } of honor.issues ?? []) problems.push({ path: ['honorExternalIPs'], message })
   if (written['networks'] === undefined && networks === undefined) problems.push(networksUnknown)
@@ -64,6 +64,9 @@ function readSettings(
   if (!result.success || problems.length > 0) return undefined
   return { mesh: result.output, honorExternalIps: honorExternalIPs === true }
 }
+
+const missing =
+  'is not there; write what `weft install` prints of it with your values, or {} for every default'
 
 /** Lets the other fields be judged where the networks cannot be. */
 const placeholder: readonly Cidr[] = [parseCidr('0.0.0.0/0')!]
