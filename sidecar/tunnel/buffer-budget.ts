@@ -37,6 +37,14 @@ export class BufferBudget {
     return this.#held >= this.limit
   }
 
+  /**
+   * Whether what waits must become less. Windows that were given when there was room may bring more than the limit, and
+   * a peer that keeps to none of ours much more.
+   */
+  get overfull(): boolean {
+    return this.#held >= 2 * this.limit
+  }
+
   /** What every new stream may be sent at once, in bytes: 16 KiB to 256 KiB, a power of two. */
   get window(): number {
     return this.#window

@@ -82,6 +82,10 @@ export class PeerBudget implements PeerGuard {
     this.#onRefused = onRefused
   }
 
+  get overfull(): boolean {
+    return this.held >= 2 * this.#limits.bufferedBytes
+  }
+
   refusal(): StreamRefusal | undefined {
     if (this.#resets.exhausted) return 'reset_budget'
     if (this.#unanswered >= this.#limits.pendingDials) return 'pending_dials'

@@ -6,33 +6,35 @@ import { defaultWindow } from './protocol.ts'
  */
 export class AnnouncedWindow {
   #taken = defaultWindow
-  readonly #underWay: number[] = []
+  #underWay: number | undefined
 
   /** The largest that the peer may go by, in bytes. */
   get size(): number {
-    return this.#underWay.length === 0 ? this.#taken : Math.max(this.#taken, ...this.#underWay)
+    return Math.max(this.#taken, this.#underWay ?? 0)
   }
 
   /** What was announced last, in bytes. */
   get latest(): number {
-    return this.#underWay.at(-1) ?? this.#taken
+    return this.#underWay ?? this.#taken
+  }
+
+  /** Whether the peer has yet to acknowledge what was announced; nothing more is to be announced until then. */
+  get isUnderWay(): boolean {
+    return this.#underWay !== undefined
   }
 
   /** SETTINGS with this window were sent. Answers by how much `size` has changed. */
   announce(window: number): number {
-    return this.#changed(() => this.#underWay.push(window))
-  }
-
-  /** The earliest SETTINGS under way were acknowledged; an acknowledgement of none is passed over. */
-  taken(): number {
-    return this.#changed(() => {
-      this.#taken = this.#underWay.shift() ?? this.#taken
-    })
-  }
-
-  #changed(change: () => void): number {
     const before = this.size
-    change()
+    this.#underWay = window
+    return this.size - before
+  }
+
+  /** The SETTINGS under way were acknowledged; an acknowledgement of none is passed over. */
+  taken(): number {
+    const before = this.size
+    this.#taken = this.latest
+    this.#underWay = undefined
     return this.size - before
   }
 }

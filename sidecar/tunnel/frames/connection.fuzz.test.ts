@@ -64,7 +64,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant('leg' as const),
       which: fc.nat(5),
-      act: fc.constantFrom('write', 'end', 'abort', 'pause', 'resume', 'reject', 'accept', 'close'),
+      act: fc.constantFrom('write', 'little', 'end', 'abort', 'pause', 'resume', 'reject', 'accept', 'close'),
     }),
   },
 )
@@ -91,6 +91,7 @@ test('any frames in any order leave a connection that holds its promises', async
           if (one.act === 'close') session.close()
           else if (!request) continue
           else if (one.act === 'write') request.leg.write(Buffer.alloc(50_000))
+          else if (one.act === 'little') request.leg.write(Buffer.alloc(500))
           else if (one.act === 'abort') request.leg.abort(new Error('aborted'))
           else if (one.act === 'reject') request.reject(503)
           else if (one.act === 'accept') request.accept()
@@ -109,6 +110,8 @@ test('any frames in any order leave a connection that holds its promises', async
       expect([session.streams, session.heldSize]).toEqual([0, 0])
       for (let i = 0; i < 5; i++) await setImmediate()
       expect([buffers.streams, buffers.held]).toEqual([0, 0])
+      // Nothing went out but what was written, which is zeros.
+      for (const { type, payload } of peer.seen) if (type === 'data') expect(payload.every(isZero)).toBe(true)
     }),
     { numRuns: 500 },
   )
@@ -125,6 +128,8 @@ test('any bytes at all are answered with an end', async () => {
     { numRuns: 500 },
   )
 })
+
+const isZero = (byte: number): boolean => byte === 0
 
 function bytesOf(
   peer: ReturnType<typeof served>['peer'],

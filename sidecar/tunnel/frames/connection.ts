@@ -50,8 +50,10 @@ export interface Loss {
   readonly unprocessed: boolean
 }
 
-/** Bytes of answers that a peer may leave unread: acknowledgements of SETTINGS and PING, resets. */
-const mostControl = 1024 * 1024
+/** Bytes of answers that a peer may leave unread: acknowledgements of SETTINGS and PING, resets, heads. */
+const mostControl = 128 * 1024
+/** How long a peer may take to acknowledge SETTINGS, in milliseconds. Until then it goes by the largest window it knows. */
+const settingsLimit = 20_000
 /** How long a peer may take to acknowledge the first step of going away, in milliseconds. */
 const farewellLimit = 1_000
 /** How long a peer may take to close after us, in milliseconds. */
@@ -85,6 +87,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   #nextId = 1
   /** Streams above it are passed over: our GOAWAY said so. */
   #accepted = largest31
+  #settingsTimer: NodeJS.Timeout | undefined
   #closing = false
   #closed = false
 
@@ -104,8 +107,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     )
     if (end.role === 'client') this.#output.raw(preface)
     const initialWindowSize = this.#newWindow
-    this.#output.frame(frameType.settings, 0, 0, encodeSettings({ ...limits, initialWindowSize }))
-    this.#announced.announce(initialWindowSize)
+    this.#sendSettings(initialWindowSize, encodeSettings({ ...limits, initialWindowSize }))
     const forget = buffers.onSettledWindow(() => this.#announce())
     this.#window = new ReceiveWindow(limits, buffers, (streamId, increment) => {
       this.#output.wordFrame(frameType.windowUpdate, streamId, increment)
@@ -179,6 +181,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     this.#account.hold(change)
     this.#window.hold(change)
     if (change < 0) this.#widen(stream)
+    else if (this.#buffers.overfull || this.#end.guard?.overfull) this.#shed(stream)
   }
 
   cancel(stream: FrameStream): void {
@@ -232,7 +235,8 @@ export class FrameConnection implements FrameMeaning, StreamHost {
     if (!stream) return this.#expectKnown(streamId)
     if (stream.endReceived) return this.#fail(stream, errorCode.streamClosed, 'DATA after its end')
     if (!stream.headReceived) return this.#fail(stream, errorCode.protocolError, 'DATA before HEADERS')
-    if (length > stream.credit) {
+    // An end that carries nothing needs no window, and may find less than none.
+    if (length > Math.max(0, stream.credit)) {
       return this.#fail(stream, errorCode.flowControlError, 'more data than the stream allows')
     }
     this.#current = stream
@@ -296,7 +300,9 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   }
 
   settingsTaken(): void {
+    clearTimeout(this.#settingsTimer)
     this.#shiftCredits(this.#announced.taken())
+    this.#announce()
   }
 
   ping(payload: Buffer): void {
@@ -356,11 +362,16 @@ export class FrameConnection implements FrameMeaning, StreamHost {
       }
     } catch (error) {
       if (!(error instanceof ConnectionFault)) throw error
-      // A frame behind the one that ended it is nobody's concern any more.
-      if (this.#closed) return
-      this.#sendGoaway(this.#lastPeerId, error.code, error.message)
-      this.#lose(error)
+      this.#blame(error)
     }
+  }
+
+  /** Tells the peer what it did wrong, and ends. */
+  #blame(fault: ConnectionFault): void {
+    // A frame behind the one that ended it is nobody's concern any more.
+    if (this.#closed) return
+    this.#sendGoaway(this.#lastPeerId, fault.code, fault.message)
+    this.#lose(fault)
   }
 
   /** A frame on a stream that is gone is passed over, on one that never was it is an error. */
@@ -415,9 +426,18 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   /** Tells the peer what streams may be sent from now on, those that are open included. */
   #announce(): void {
     const window = this.#newWindow
-    if (this.#closed || window === this.#announced.latest) return
-    this.#output.frame(frameType.settings, 0, 0, encodeWindow(window))
-    this.#shiftCredits(this.#announced.announce(window))
+    // One at a time: whoever acknowledges nothing is not told without end.
+    if (this.#closed || this.#announced.isUnderWay || window === this.#announced.latest) return
+    this.#shiftCredits(this.#sendSettings(window, encodeWindow(window)))
+  }
+
+  /** Answers by how much that changes what streams may be sent. */
+  #sendSettings(window: number, payload: Buffer): number {
+    this.#output.frame(frameType.settings, 0, 0, payload)
+    const late = (): void =>
+      this.#blame(new ConnectionFault(errorCode.settingsTimeout, 'the peer acknowledges no SETTINGS'))
+    this.#settingsTimer = setTimeout(late, settingsLimit).unref()
+    return this.#announced.announce(window)
   }
 
   #shiftCredits(change: number): void {
@@ -468,6 +488,16 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   #endSent(stream: FrameStream): void {
     if (stream.endReceived && this.#has(stream)) this.#remove(stream, undefined)
     stream.endSent()
+  }
+
+  /** Cuts a stream that brought more than there is room for: its windows were given when there was more. */
+  #shed(stream: FrameStream): void {
+    if (!this.#has(stream)) return
+    this.#end.guard?.refused('peer_buffers')
+    this.#reset(stream.id, errorCode.enhanceYourCalm)
+    const cause = new Error('its bytes have no room: too many wait for readers')
+    this.#remove(stream, { cause, unprocessed: false })
+    stream.lose(cause)
   }
 
   /** Answers what the peer did wrong on one stream. */
@@ -536,6 +566,7 @@ export class FrameConnection implements FrameMeaning, StreamHost {
   #lose(cause: Error | undefined): void {
     if (this.#closed) return
     this.#closed = true
+    clearTimeout(this.#settingsTimer)
     this.#output.close()
     this.#output.end()
     const loss = cause ?? new Error('the tunnel was closed')

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
+import { BufferBudget } from '../buffer-budget.ts'
+import { PeerBudget } from '../peer-budgets.ts'
 import { HeldBytes } from './held-bytes.ts'
 import { errorCode, flag } from './protocol.ts'
 import { frame, settings, word } from './testing/raw-peer.ts'
@@ -149,4 +151,87 @@ test('asks a writer to wait at the high-water mark, and wakes it below', async (
   expect(sink.drains).toBe(0)
   peer.send(frame('windowUpdate', 0, 1, word(1_000)))
   await sink.until(({ drains }) => drains === 1)
+})
+
+test('an end needs no window: it goes out as nothing but itself where the window is below nothing', async () => {
+  const { peer, requests, ending } = served()
+  peer.send(frame('settings', 0, 0, settings([4, 1_000])), peer.connect(1), peer.connect(3))
+  await peer.settle()
+  requests[0]!.leg.write(Buffer.alloc(500, 'x'))
+  await peer.settle()
+  // 500 bytes less than nothing.
+  peer.send(frame('settings', 0, 0, settings([4, 0])))
+  await peer.settle()
+  peer.seen.length = 0
+  requests[0]!.leg.end()
+  const end = await peer.until(({ type }) => type === 'data')
+  expect([end.streamId, end.flags & flag.endStream, end.payload.length]).toEqual([1, flag.endStream, 0])
+  // What comes behind it in the same connection is in its place.
+  peer.send(frame('windowUpdate', 0, 3, word(1_000)))
+  requests[1]!.leg.write(Buffer.from('in its place'))
+  const behind = await peer.until(({ type, streamId }) => type === 'data' && streamId === 3)
+  expect(behind.payload.toString()).toBe('in its place')
+  expect(ending()).toBe('open')
+})
+
+test('a peer that fills windows of before is cut stream by stream, at twice of what it may keep', async () => {
+  const buffers = new BufferBudget(4 * 1_024 * kibibyte)
+  const refused: string[] = []
+  const limits = { resetBurst: 9, resetsPerSecond: 1, pendingDials: 999, bufferedBytes: 1_024 * kibibyte }
+  const guard = new PeerBudget(limits, (reason) => void refused.push(reason))
+  // Nobody reads, and no SETTINGS that would make the windows smaller are acknowledged.
+  const { peer, session, ending } = served((request) => request.accept(), {}, buffers, guard)
+  const ids = Array.from({ length: 40 }, (_, i) => 2 * i + 1)
+  peer.send(...ids.map((id) => peer.connect(id)))
+  await peer.settle()
+  const piece = Buffer.alloc(16 * kibibyte)
+  for (const id of ids) {
+    for (let i = 0; i < 15; i++) peer.send(frame('data', 0, id, piece))
+    await peer.settle()
+    expect(guard.held).toBeLessThanOrEqual(2 * limits.bufferedBytes + piece.length)
+  }
+  const resets = peer.seen.filter(({ type }) => type === 'rstStream')
+  expect(new Set(resets.map(({ payload }) => payload.readUInt32BE(0)))).toEqual(
+    new Set([errorCode.enhanceYourCalm]),
+  )
+  expect(resets.length).toBeGreaterThan(20)
+  expect(refused).toEqual(resets.map(() => 'peer_buffers'))
+  expect(session.heldSize).toBe(guard.held)
+  expect(ending()).toBe('open')
+})
+
+test('a peer that acknowledges no SETTINGS is told no others, and given up after 20 s', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const buffers = new BufferBudget()
+    const { peer, ending } = served((request) => request.accept(), {}, buffers)
+    for (const streams of [1_000, 10, 2_000]) {
+      const elsewhere = buffers.account()
+      for (let i = 0; i < streams; i++) elsewhere.stream(1)
+      vi.advanceTimersByTime(100)
+      await peer.settle()
+      elsewhere.close()
+    }
+    const told = peer.seen.filter(({ type, flags }) => type === 'settings' && !(flags & flag.ack))
+    expect(told).toHaveLength(1)
+    vi.advanceTimersByTime(20_000)
+    const goaway = await peer.until(({ type }) => type === 'goaway')
+    expect(goaway.payload.readUInt32BE(4)).toBe(errorCode.settingsTimeout)
+    expect(ending()).toMatchObject({ message: 'the peer acknowledges no SETTINGS' })
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('once SETTINGS are acknowledged, those of now follow', async () => {
+  const buffers = new BufferBudget()
+  const { peer } = served((request) => request.accept(), {}, buffers)
+  const elsewhere = buffers.account()
+  for (let i = 0; i < 1_000; i++) elsewhere.stream(1)
+  await peer.settle()
+  peer.send(frame('settings', flag.ack, 0))
+  const told = (seen: (typeof peer.seen)[number]) => seen.type === 'settings' && !(seen.flags & flag.ack)
+  await peer.until((seen) => told(seen) && peer.seen.filter(told).length === 2)
+  expect(peer.seen.filter(told)[1]!.payload).toEqual(settings([4, 16 * kibibyte]))
+  elsewhere.close()
 })

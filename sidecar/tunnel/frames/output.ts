@@ -6,6 +6,9 @@ import type { FrameStream } from './stream.ts'
 
 /** Bytes of one write to the socket at most. Large enough for a few frames, small enough to interleave streams. */
 const batchSize = 256 * 1024
+/** What control frames are given to wait in, in bytes; more where it is needed. */
+const smallestControl = 256
+const keptControl = 4 * 1024
 /** DATA frames are so large at most, also where the peer takes larger ones: others want their turn. */
 const largestData = 64 * 1024
 
@@ -24,7 +27,7 @@ export class Output {
   readonly #onMemory: (change: number) => void
   /** Bytes of data in the write that is under way. */
   #sending = 0
-  #control: Buffer = Buffer.allocUnsafe(256)
+  #control: Buffer = Buffer.allocUnsafe(smallestControl)
   #controlSize = 0
   #round: FrameStream[] = []
   #planned = false
@@ -100,6 +103,8 @@ export class Output {
     this.#planned = false
     if (this.#writing) return
     const told: FrameStream[] = []
+    // What waits behind no data is written as it is, and takes no block of which it would fill little.
+    if (!this.#batch && this.#round.length === 0) return this.#writeControl()
     if (this.#controlSize > 0) this.#takeControl()
     if (this.#round.length > 0) this.#takeData(told)
     const batch = this.#batch
@@ -120,6 +125,15 @@ export class Output {
     this.#socket.end()
   }
 
+  #writeControl(): void {
+    if (this.#controlSize === 0) return
+    const bytes = this.#control.subarray(0, this.#controlSize)
+    this.#writing = bytes
+    this.#control = Buffer.allocUnsafe(smallestControl)
+    this.#controlSize = 0
+    this.#socket.write(bytes, this.#written)
+  }
+
   /** Drops the streams; control frames that are queued may still go. */
   close(): void {
     this.#closed = true
@@ -132,7 +146,7 @@ export class Output {
     if (this.#sending > 0) this.#onMemory(-this.#sending)
     this.#sending = 0
     // Where the write failed, TLS may still hold on to it.
-    if (batch && !error) giveBlock(batch)
+    if (batch?.length === batchSize && !error) giveBlock(batch)
     this.flush()
     if (this.#ending) this.#socket.end()
   }
@@ -179,6 +193,10 @@ export class Output {
     this.#control.copy(batch, this.#batchSize, 0, size)
     this.#control.copyWithin(0, size, this.#controlSize)
     this.#controlSize -= size
+    // What a burst needed is not kept for ever.
+    if (this.#controlSize === 0 && this.#control.length > keptControl) {
+      this.#control = Buffer.allocUnsafe(smallestControl)
+    }
     this.#batchSize += size
   }
 
@@ -210,8 +228,9 @@ export class Output {
         out.scheduled = false
         continue
       }
-      const size = Math.min(out.waiting, out.window, this.window, room)
-      if (size <= 0 && out.waiting > 0) {
+      // A window is below 0 after the peer made its windows smaller; an end needs none.
+      const size = Math.max(0, Math.min(out.waiting, out.window, this.window, room))
+      if (size === 0 && out.waiting > 0) {
         // Only the connection's window is in its way: it keeps its place, ends of other streams may pass.
         next.push(stream)
         continue

@@ -13,6 +13,8 @@ export type StreamRefusal =
 export interface PeerGuard {
   /** Bytes that are buffered for it. */
   held: number
+  /** Whether so much is buffered for it that its streams must bring no more. */
+  readonly overfull: boolean
   /** Why it may have no further stream now; undefined when it may. */
   refusal(): StreamRefusal | undefined
   /** It was refused a stream. */

@@ -1,20 +1,19 @@
+import { randomBytes } from 'node:crypto'
+
 /** Waits for the acknowledgements of our own PINGs. */
 export class Pings {
-  readonly #waiting = new Map<number, () => void>()
-  #count = 0
+  readonly #waiting = new Map<string, () => void>()
 
-  /** The payload of a PING whose acknowledgement calls `answered`. */
+  /** The payload of a PING whose acknowledgement calls `answered`. It cannot be guessed, only read. */
   expect(answered: () => void): Buffer {
-    this.#count = (this.#count + 1) >>> 0
-    this.#waiting.set(this.#count, answered)
-    const payload = Buffer.alloc(8)
-    payload.writeUInt32BE(this.#count, 4)
+    const payload = randomBytes(8)
+    this.#waiting.set(payload.toString('latin1'), answered)
     return payload
   }
 
   /** Takes an acknowledgement; one that nobody waits for is passed over. */
   answer(payload: Buffer): void {
-    const id = payload.readUInt32BE(4)
+    const id = payload.toString('latin1')
     const answered = this.#waiting.get(id)
     this.#waiting.delete(id)
     answered?.()

@@ -23,6 +23,30 @@ function within(buffers: BufferBudget): LayerUnderTest {
   }
 }
 
+test('an end gets through where a window was taken back below what was sent, and its neighbour lives', async () => {
+  const buffers = new BufferBudget()
+  await using pair = await tunnelPair(within(buffers), within(buffers))
+  const [upload, neighbour] = [pair.tunnel.open(anyDestination), pair.tunnel.open(anyDestination)]
+  const [slow, other] = [await pair.request(), await pair.request()]
+  for (const request of [slow, other]) request.accept()
+  await Promise.all([upload.reply, neighbour.reply])
+  const [near, beside] = [RecordingSink.of(upload.leg), RecordingSink.of(other.leg)]
+  // Nobody reads the upload yet.
+  upload.leg.write(Buffer.alloc(60_000, 'x'))
+  await expect.poll(() => buffers.held).toBe(60_000)
+  const elsewhere = buffers.account()
+  for (let i = 0; i < 1_500; i++) elsewhere.stream(1)
+  await delay(150)
+  upload.leg.end()
+  neighbour.leg.write(Buffer.from('still here'))
+  await beside.until((sink) => sink.received === 10)
+  const far = RecordingSink.of(slow.leg)
+  await far.until((sink) => sink.received === 60_000)
+  slow.leg.end()
+  await Promise.all([near.happened('closed'), far.happened('closed')])
+  elsewhere.close()
+})
+
 // What is told to a peer amid its own data is the hardest part of RFC 9113, 6.9.2, and peers are not all ours.
 test.each([
   ['node:http2', 'ours'],

@@ -70,7 +70,8 @@ export function frameCollector(onFrame: (frame: SeenFrame) => void): (bytes: Buf
       },
       unknownFrame: () => {},
     },
-    2 ** 24,
+    // No end of ours sends larger frames; what is no frame at all mostly claims to be one.
+    64 * 1024,
   )
   return (bytes) => parser.feed(bytes)
 }
