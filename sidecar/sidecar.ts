@@ -151,7 +151,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
       onAccepted: (accepted) => {
         if (readiness.takeInbound(accepted)) return
         const { socket, destination, source } = accepted
-        guarded(inboundPlaintext(socket, destination, source, { view, connections, own }))
+        guarded(inboundPlaintext(socket, destination, source, { view, connections, own, ask }))
       },
     }),
   ])

@@ -318,13 +318,25 @@ describe('a live connection', () => {
 
 describe('a connection in plaintext', () => {
   /** A client at `source` that the kernel redirected on its way to the application. */
-  async function plaintext(view: View, destination: { ip: string; port: number }, source = '10.78.0.1') {
+  async function plaintext(
+    view: View,
+    destination: { ip: string; port: number },
+    source = '10.78.0.1',
+    answer: (address: string) => void = () => {},
+  ) {
     const pair = await tcpPair()
     const client = watched(pair.outer)
     const { connections, reported } = recordedConnections(view)
     const original = to(destination.ip, destination.port) as OriginalDestination
-    const story = inboundPlaintext(pair.inner, original, to(source, 40_000), { view, connections, own })
-    return { pair, client, story, record: () => reported[0] }
+    const asked: string[] = []
+    const ask = (address: string) => {
+      asked.push(address)
+      answer(address)
+      return Promise.resolve()
+    }
+    const inbound = { view, connections, own, ask }
+    const story = inboundPlaintext(pair.inner, original, to(source, 40_000), inbound)
+    return { pair, client, story, asked, record: () => reported[0] }
   }
 
   it('passes where nothing forbids it, and the record has no identity for it', async () => {
@@ -395,6 +407,22 @@ describe('a connection in plaintext', () => {
       const { story, record } = await plaintext(view, { ip: '127.0.0.1', port: 9 }, source)
       await story
       expect(record()?.refusal).toMatchObject({ kind: 'upstream' })
+    }
+  })
+
+  it('from an address of the mesh that nobody told of is refused once the control plane says who has it', async () => {
+    const refusing = settings({ rejectPlaintextFromMesh: true, networks: ['10.77.0.0/16'] })
+    const view = settledView({ settings: refusing })
+    const tells = () => void view.apply({ workloads: [frontend] })
+    const told = await plaintext(view, { ip: '127.0.0.1', port: 9 }, '10.77.0.2', tells)
+    await told.story
+    expect(told.asked).toEqual(['10.77.0.2'])
+    expect(told.record()?.refusal).toEqual({ kind: 'plaintext_from_mesh', claimed: frontend.identity })
+    // Nobody is asked of who is known, or is not of the mesh.
+    for (const source of ['10.77.0.2', '10.78.0.1']) {
+      const { story, asked } = await plaintext(view, { ip: '127.0.0.1', port: 9 }, source)
+      await story
+      expect(asked).toEqual([])
     }
   })
 

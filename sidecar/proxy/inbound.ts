@@ -8,6 +8,7 @@ import {
 } from '#mesh/address.ts'
 import type { ConnectionFacts, Permit } from '#mesh/policy/decision.ts'
 import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
+import { insideMesh } from '#mesh/snapshot.ts'
 import { sameIdentity } from '#mesh/spiffe-id.ts'
 import { type Connections, missingPolicyGrace } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
@@ -24,6 +25,11 @@ export interface Inbound {
   readonly connections: Connections
   /** This pod's own addresses. */
   readonly own: ReadonlySet<IpAddress>
+}
+
+export interface InboundPlaintext extends Inbound {
+  /** Asks the control plane who has an address; resolves once the view knows, or nobody answers. */
+  readonly ask: (ip: IpAddress, signal: AbortSignal) => Promise<void>
 }
 
 /** One connection that a meshed peer asks for through its tunnel. */
@@ -66,7 +72,7 @@ export async function inboundPlaintext(
   socket: Socket,
   destination: OriginalDestination,
   source: SocketAddress,
-  inbound: Inbound,
+  inbound: InboundPlaintext,
 ): Promise<void> {
   using record = inbound.connections.open('inbound', source)
   const client = socketLeg(socket)
@@ -79,6 +85,8 @@ export async function inboundPlaintext(
   if (full) return refuse(full)
   const foreign = foreignDestination(destination, inbound.own)
   if (foreign) return refuse(foreign)
+  // A sidecar that hears of its own namespace only has to ask before it takes a pod of another one for unmeshed.
+  if (mayBeOfMesh(source, inbound.view)) await inbound.ask(source.ip, record.signal)
   const admission = admit(record, destination, undefined, inbound)
   if (admission.kind === 'refused') return refuse(admission.refusal)
 
@@ -90,6 +98,13 @@ export async function inboundPlaintext(
   }
   record.connected()
   record.outcome = await pump(client, socketLeg(application), record)
+}
+
+/** Whether plaintext from there would be refused if somebody of the mesh had the address, which nobody has said. */
+function mayBeOfMesh({ ip }: SocketAddress, view: View): boolean {
+  const picture = view.current()
+  const { settings } = picture
+  return settings.rejectPlaintextFromMesh && insideMesh(settings, ip) && !picture.workloadAt(ip)
 }
 
 /** Nobody waits for the application any more once the peer has reset its stream: the dial ends with it. */
