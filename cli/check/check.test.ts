@@ -41,6 +41,20 @@ describe('weft check', () => {
     expect(stdout).toContain('2 pods of namespace shop should be meshed and are not: pod/a, pod/b')
   })
 
+  it('prints commands for the cluster and the namespace that it was asked about', async () => {
+    await using api = await fakeApiServer({ ...bare, 'GET /api/v1/pods': list(pod('a')) })
+    const where = ['--context', 'fake', '--namespace', 'mesh']
+    const installed = await weft(api.kubeconfig, 'check', ...where, '-o', 'json')
+    const { findings } = JSON.parse(installed.stdout) as { findings: { commands?: string[] }[] }
+    const commands = findings.flatMap(({ commands = [] }) => commands)
+    expect(commands).toContain('weft install --namespace mesh | kubectl --context fake apply -f -')
+    expect(commands.filter((line) => /kubectl (?!--context fake )/.test(line))).toEqual([])
+    const before = await weft(api.kubeconfig, 'check', '--pre', ...where)
+    expect(before.stdout).toContain(
+      '\nweft can be installed: weft install --namespace mesh | kubectl --context fake apply -f -\n',
+    )
+  })
+
   it('says what it may not see', async () => {
     await using api = await fakeApiServer({ ...bare, 'GET /api/v1/pods': 403 })
     const { status, stdout } = await weft(api.kubeconfig, 'check', '--pre')

@@ -231,6 +231,35 @@ describe('what is wrong is told, with what to do', () => {
   })
 })
 
+describe('a command line that applies weft', () => {
+  const commands = (other: Partial<Facts>) =>
+    checkInstallation(facts(other)).flatMap(({ remedy, commands = [] }) =>
+      commands.some((line) => line.startsWith('weft install')) ? [[remedy, commands[0]]] : [],
+    )
+
+  it.each<[what: string, other: Partial<Facts>]>([
+    ['the webhook', { webhooks: absent }],
+    ['the failurePolicy', webhook({ failurePolicy: 'Ignore' })],
+    ['a deployment', { deployments: absent }],
+    ['another version', deployment({ image: 'weft/control-plane:0.9.0' })],
+    ['the definitions', { definitions: seen([]) }],
+    ['what may be there', { definitions: seen([]), deployments: hidden, webhooks: absent }],
+  ])('leaves a place for the flags of the installation: %s', (_, other) => {
+    const found = commands({ namespace: 'mesh', ...other })
+    expect(found.length).toBeGreaterThan(0)
+    for (const [remedy, command] of found) {
+      expect(remedy).toContain('... are the flags and files that weft was installed with')
+      expect(command).toBe('weft install --namespace mesh ... | kubectl apply -f -')
+    }
+  })
+
+  it('is whole where nothing is installed', () => {
+    const nothing = { deployments: absent, webhooks: absent, definitions: seen([]) }
+    const whole = 'weft install | kubectl apply -f -'
+    expect(commands(nothing).map(([, command]) => command)).toEqual([whole, whole, whole, whole])
+  })
+})
+
 describe('what is not wrong is not told', () => {
   it.each<[what: string, other: Partial<Facts>]>([
     [

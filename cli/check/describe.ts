@@ -4,9 +4,9 @@ import { count, type Finding, isGood, type Level } from './finding.ts'
 const colours = { ok: 'green', warning: 'yellow', problem: 'red', unseen: 'magenta' } as const
 const width = 'problem'.length
 
-/** The findings for people: a line each, and under it what to do. */
-export function describe(findings: readonly Finding[], { pre }: { readonly pre: boolean }): string {
-  return [...findings.map(lines), '', verdict(findings, pre)].join('\n')
+/** The findings for people: a line each, and under it what to do; at the end `good`, where nothing is wrong. */
+export function describe(findings: readonly Finding[], { good }: { readonly good: string }): string {
+  return [...findings.map(lines), '', verdict(findings, good)].join('\n')
 }
 
 function lines({ level, check, message, remedy, commands = [] }: Finding): string {
@@ -19,7 +19,7 @@ function mark(level: Level): string {
   return styleText(colours[level], level.padEnd(width), { stream: process.stdout })
 }
 
-function verdict(findings: readonly Finding[], pre: boolean): string {
+function verdict(findings: readonly Finding[], good: string): string {
   const number = (level: Level): number => findings.filter((finding) => finding.level === level).length
   const told = [
     ...(number('problem') > 0 ? [count(number('problem'), 'problem')] : []),
@@ -27,6 +27,5 @@ function verdict(findings: readonly Finding[], pre: boolean): string {
     ...(number('warning') > 0 ? [count(number('warning'), 'warning')] : []),
   ].join(', ')
   if (!isGood(findings)) return told
-  const good = pre ? 'weft can be installed: weft install | kubectl apply -f -' : 'everything is in order'
   return told === '' ? good : `${good}; ${told}`
 }

@@ -68,6 +68,8 @@ describe('weft install', () => {
     [['--set', 'mesh.egress=open'], 'mesh.egress: must be passthrough or registry-only; it is "open"'],
     [['--set', 'mesh.trust=x'], 'mesh.trust: is no value of weft; here are trustDomain, networks, egress, '],
     [['--set', 'podMonitor=null'], 'podMonitor: must not be taken away'],
+    // As weft check prints it, for somebody to put their own flags there.
+    [['...'], "too many arguments for 'install'"],
     [['--values', '/nowhere.yaml'], '--values /nowhere.yaml: ENOENT: no such file or directory'],
     [['--namespace', 'Mesh'], '--namespace Mesh: write lower-case letters, digits and -, e.g. weft-system'],
   ])('refuses %j', async (args, message) => {

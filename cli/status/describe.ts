@@ -1,9 +1,10 @@
+import { atContext, flagsOf, type Place } from '../kubernetes/command-line.ts'
 import { formatDuration } from '../proxy/quantities.ts'
 import { fields, table } from '../table.ts'
 import type { CertificateSummary, ComponentSummary, NamespaceSummary, Summary } from './summarise.ts'
 
-/** The summary for people; `now` in milliseconds since 1970. */
-export function describe(summary: Summary, now: number): string {
+/** The summary for people; `now` in milliseconds since 1970, and the place for what is to be typed there. */
+export function describe(summary: Summary, { now, ...place }: Place & { readonly now: number }): string {
   const { components, certificates, namespaces, policies, unseen } = summary
   return [
     fields([
@@ -11,7 +12,7 @@ export function describe(summary: Summary, now: number): string {
       ...certificates.map((certificate) => [certificate.name, lifeOf(certificate, now)] as const),
     ]),
     namespaces.length === 0
-      ? 'no namespace is injected: kubectl label namespace NAME weft.dev/inject=enabled'
+      ? `no namespace is injected: ${atContext('kubectl label namespace NAME weft.dev/inject=enabled', place.context)}`
       : table(
           ['NAMESPACE', 'INJECTED', 'PODS', 'MESHED', 'LEFT OUT', 'EXEMPT', 'NOT READY'],
           namespaces.map(namespaceRow),
@@ -33,7 +34,7 @@ export function describe(summary: Summary, now: number): string {
             ]),
           ),
         ]),
-    ...hints(namespaces),
+    ...hints(namespaces, place),
     ...unseen.map((what) => `not seen: ${what}`),
   ].join('\n\n')
 }
@@ -52,9 +53,11 @@ function namespaceRow(namespace: NamespaceSummary): string[] {
   return [name, injected ? 'yes' : 'no', ...[pods, meshed, leftOut, exempt, notReady].map(String)]
 }
 
-function hints(namespaces: readonly NamespaceSummary[]): string[] {
+function hints(namespaces: readonly NamespaceSummary[], place: Place): string[] {
   const wrong = namespaces.some(({ leftOut, notReady }) => leftOut + notReady > 0)
   return wrong
-    ? ['weft check says what is wrong with pods that are left out or not ready, and what to do']
+    ? [
+        `weft check${flagsOf(place)} says what is wrong with pods that are left out or not ready, and what to do`,
+      ]
     : []
 }

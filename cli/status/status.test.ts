@@ -6,6 +6,7 @@ import { runWeft } from '../testing/run-weft.ts'
 import { describe as describeSummary } from './describe.ts'
 import { summarise } from './summarise.ts'
 
+const here = { now, context: undefined, namespace: 'weft-system' }
 const waiting = { kind: 'waiting', message: '' } as const
 const pods = [
   pod(),
@@ -29,7 +30,7 @@ describe('the mesh at a glance', () => {
   })
 
   it('is a table for people', () => {
-    expect(describeSummary(summarise(facts({ pods: seen(pods) })), now)).toBe(`\
+    expect(describeSummary(summarise(facts({ pods: seen(pods) })), here)).toBe(`\
 weft-control-plane  1 of 1 ready, weft/control-plane:1.0.0
 weft-injector       2 of 2 ready, weft/injector:1.0.0
 root CN=weft root   good for another 3650d
@@ -47,11 +48,22 @@ AuthorizationPolicy shop/backend  Allow  1          yes
 weft check says what is wrong with pods that are left out or not ready, and what to do`)
   })
 
+  it('says what to type next for the cluster that it is about', () => {
+    const elsewhere = { now, context: 'staging', namespace: 'mesh' }
+    expect(describeSummary(summarise(facts({ pods: seen(pods) })), elsewhere)).toContain(
+      '\nweft check --context staging --namespace mesh says what is wrong',
+    )
+    const nothing = summarise(facts({ pods: seen([]), namespaces: seen([]) }))
+    expect(describeSummary(nothing, elsewhere)).toContain(
+      'no namespace is injected: kubectl --context staging label namespace NAME weft.dev/inject=enabled',
+    )
+  })
+
   it('says what cannot be seen', () => {
     const hidden = { kind: 'hidden', why: 'forbidden' } as const
     const summary = summarise(facts({ namespaces: hidden, policies: hidden }))
     expect(summary.unseen).toEqual(['namespaces: forbidden', 'policies: forbidden'])
-    expect(describeSummary(summary, now)).toContain('not seen: namespaces: forbidden')
+    expect(describeSummary(summary, here)).toContain('not seen: namespaces: forbidden')
     // What is meshed is seen all the same.
     expect(summary.namespaces).toMatchObject([{ name: 'shop', meshed: 1 }])
   })

@@ -29,7 +29,7 @@ export async function status({ context, namespace, output }: StatusRequest): Pro
   print(
     output,
     () => ({ context: connection.context, server: connection.server, ...summary }),
-    () => describe(summary, Date.now()),
+    () => describe(summary, { now: Date.now(), context, namespace }),
   )
   return summary.components.every(({ ready }) => ready > 0) ? 0 : 1
 }

@@ -1,5 +1,6 @@
 import type { DeploymentFacts, Facts } from '../facts.ts'
 import { type Finding, ok, unseen } from '../finding.ts'
+import { installing } from '../installing.ts'
 
 const consequences: Readonly<Record<string, string>> = {
   'weft-control-plane': 'no pod that starts gets a certificate, and nobody hears of changes',
@@ -7,23 +8,23 @@ const consequences: Readonly<Record<string, string>> = {
 }
 
 /** Whether the control plane and the injector run, in the version of this command. */
-export function checkDeployments({ deployments, namespace, version }: Facts): Finding[] {
+export function checkDeployments(facts: Facts): Finding[] {
+  const { deployments, namespace } = facts
   if (deployments.kind === 'hidden') return [unseen('deployments', 'deployments', deployments.why)]
   const known = deployments.kind === 'seen' ? deployments.value : []
   return Object.entries(consequences).flatMap(([name, consequence]) => {
     const deployment = known.find((one) => one.name === name)
-    if (!deployment) return [missing(name, namespace)]
-    return [readiness(deployment, consequence, namespace), ...versionOf(deployment, version)]
+    if (!deployment) return [missing(name, facts)]
+    return [readiness(deployment, consequence, namespace), ...versionOf(deployment, facts)]
   })
 }
 
-function missing(name: string, namespace: string): Finding {
+function missing(name: string, facts: Facts): Finding {
   return {
     check: 'deployments',
     level: 'problem',
-    message: `there is no deployment ${name} in namespace ${namespace}`,
-    remedy: 'install weft, or say with --namespace where it is',
-    commands: ['weft install | kubectl apply -f -'],
+    message: `there is no deployment ${name} in namespace ${facts.namespace}`,
+    ...installing(facts, 'install weft, or say with --namespace where it is'),
   }
 }
 
@@ -43,7 +44,8 @@ function readiness(deployment: DeploymentFacts, consequence: string, namespace: 
   }
 }
 
-function versionOf({ name, image }: DeploymentFacts, version: string): Finding[] {
+function versionOf({ name, image }: DeploymentFacts, facts: Facts): Finding[] {
+  const { version } = facts
   const tag = /:([^:/@]+)(@|$)/.exec(image)?.[1]
   if (tag === undefined || tag === version || !/^v?\d+\.\d+\.\d+/.test(tag)) return []
   return [
@@ -51,7 +53,7 @@ function versionOf({ name, image }: DeploymentFacts, version: string): Finding[]
       check: 'deployments',
       level: 'warning',
       message: `${name} is ${tag}, and this command ${version}`,
-      remedy: 'use the command of that version, or upgrade with weft install | kubectl apply -f -',
+      ...installing(facts, 'use the command of that version, or upgrade'),
     },
   ]
 }

@@ -1,17 +1,22 @@
 import type { Facts } from '../facts.ts'
 import { type Finding, ok } from '../finding.ts'
+import { installing } from '../installing.ts'
 
 /** The first minor in which native sidecars are on by default. */
 const oldest = 29
 
-export function checkVersion({ server: { version, minor } }: Facts): Finding[] {
+export function checkVersion(facts: Facts): Finding[] {
+  const { version, minor } = facts.server
   if (minor >= oldest) {
     const policies: Finding = {
       check: 'version',
       level: 'warning',
       message: `Kubernetes ${version} has no ValidatingAdmissionPolicy v1, which keeps applications off the sidecar's uid`,
-      remedy: 'install with it switched off, or upgrade to 1.30',
-      commands: ['weft install --set admission.reserveUid=false | kubectl apply -f -'],
+      ...installing(
+        facts,
+        'install with it switched off, or upgrade to 1.30',
+        ' --set admission.reserveUid=false',
+      ),
     }
     return [ok('version', `Kubernetes ${version}`), ...(minor < 30 ? [policies] : [])]
   }

@@ -1,5 +1,6 @@
 import type { Facts, Trial, WebhookFacts } from '../facts.ts'
 import { type Finding, ok, some, unseen } from '../finding.ts'
+import { installing } from '../installing.ts'
 
 const check = 'webhook'
 /** For pods of labelled namespaces, and for those that ask for it themselves. */
@@ -15,16 +16,20 @@ export function checkWebhook(facts: Facts): Finding[] {
         check,
         level: 'problem',
         message: 'there is no MutatingWebhookConfiguration weft-injector: no pod is injected',
-        remedy: 'install weft again',
-        commands: ['weft install | kubectl apply -f -'],
+        ...installing(facts, 'install weft again'),
       },
     ]
   }
   const found = webhooks.value
-  return [...missing(found), ...policyOf(found), ...caBundle(found, facts), trial(facts.trial, namespace)]
+  return [
+    ...missing(found, facts),
+    ...policyOf(found, facts),
+    ...caBundle(found, facts),
+    trial(facts.trial, namespace),
+  ]
 }
 
-function missing(webhooks: readonly WebhookFacts[]): Finding[] {
+function missing(webhooks: readonly WebhookFacts[], facts: Facts): Finding[] {
   const absent = names.filter((name) => !webhooks.some((webhook) => webhook.name === name))
   if (absent.length === 0) return []
   return [
@@ -32,13 +37,12 @@ function missing(webhooks: readonly WebhookFacts[]): Finding[] {
       check,
       level: 'problem',
       message: `the MutatingWebhookConfiguration weft-injector has no ${some(absent)}: not every pod that should be is injected`,
-      remedy: 'apply what weft install prints',
-      commands: ['weft install | kubectl apply -f -'],
+      ...installing(facts, 'apply what weft install prints'),
     },
   ]
 }
 
-function policyOf(webhooks: readonly WebhookFacts[]): Finding[] {
+function policyOf(webhooks: readonly WebhookFacts[], facts: Facts): Finding[] {
   const lenient = webhooks.filter(({ failurePolicy }) => failurePolicy !== 'Fail')
   if (lenient.length === 0) return []
   return [
@@ -46,7 +50,7 @@ function policyOf(webhooks: readonly WebhookFacts[]): Finding[] {
       check,
       level: 'problem',
       message: `failurePolicy of ${namesOf(lenient)} is ${lenient[0]!.failurePolicy}: while the injector is away, pods start outside the mesh in silence`,
-      remedy: 'apply what weft install prints, which has Fail',
+      ...installing(facts, 'apply what weft install prints, which has Fail'),
     },
   ]
 }
