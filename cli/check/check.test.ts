@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { fakeApiServer } from '../kubernetes/testing/fake-api-server.ts'
 import { runWeft } from '../testing/run-weft.ts'
+import type { Finding } from './finding.ts'
 
 const list = (...items: readonly unknown[]) => ({ items })
 const pod = (name: string) => ({ metadata: { namespace: 'shop', name }, status: { phase: 'Running' } })
@@ -52,6 +53,32 @@ describe('weft check', () => {
     const before = await weft(api.kubeconfig, 'check', '--pre', ...where)
     expect(before.stdout).toContain(
       '\nweft can be installed: weft install --namespace mesh | kubectl --context fake apply -f -\n',
+    )
+  })
+
+  it('tells of certificates that cannot be read, and of everything else', async () => {
+    const garbage = '-----BEGIN CERTIFICATE-----\nnot that\n-----END CERTIFICATE-----\n'
+    await using api = await fakeApiServer({
+      ...bare,
+      'GET /api/v1/namespaces/weft-system/configmaps/weft-trust-bundle': { data: { 'bundle.pem': garbage } },
+      'GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector': {
+        webhooks: [
+          { name: 'inject.weft.dev', clientConfig: { caBundle: Buffer.from(garbage).toString('base64') } },
+        ],
+      },
+    })
+    const { status, stdout } = await weft(api.kubeconfig, 'check', '-o', 'json')
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+    expect(status).toBe(1)
+    const garbled = findings.filter(({ message }) => message.includes('cannot be read'))
+    expect(garbled.map(({ check, level }) => [check, level])).toEqual([
+      ['webhook', 'problem'],
+      ['certificates', 'problem'],
+    ])
+    expect(findings).toContainEqual(expect.objectContaining({ check: 'definitions', level: 'problem' }))
+    const overview = await weft(api.kubeconfig, 'status')
+    expect(overview.stdout).toContain(
+      'not seen: trustBundle: ConfigMap weft-system/weft-trust-bundle has 1 certificate that cannot be read',
     )
   })
 

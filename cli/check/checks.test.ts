@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { seen } from '../kubernetes/seen.ts'
 import { checkInstallation, checkPrerequisites } from './checks.ts'
-import type { Facts, NamespaceFacts, NodeFacts } from './facts.ts'
+import type { Facts, NamespaceFacts, NodeFacts, WebhookFacts } from './facts.ts'
 import { type Finding, isGood } from './finding.ts'
 import { facts, now, pod } from './testing/facts.ts'
 
 const day = 86_400_000
 const hidden = { kind: 'hidden', why: 'pods is forbidden' } as const
+const goodWebhook = { roots: ['AA:BB'], unreadableRoots: 0, failurePolicy: 'Fail' }
 const absent = { kind: 'absent' } as const
 
 describe('a mesh in which nothing is wrong', () => {
@@ -77,7 +78,7 @@ describe('what is wrong is told, with what to do', () => {
     ['no webhook', { webhooks: absent }, 'problem', 'no MutatingWebhookConfiguration', 'weft install'],
     [
       'a webhook of an older version',
-      { webhooks: seen([{ name: 'inject.weft.dev', roots: ['AA:BB'], failurePolicy: 'Fail' }]) },
+      { webhooks: seen([{ name: 'inject.weft.dev', ...goodWebhook }]) },
       'problem',
       'weft-injector has no pod.inject.weft.dev',
       'weft install',
@@ -90,7 +91,7 @@ describe('what is wrong is told, with what to do', () => {
     ],
     [
       'no caBundle',
-      webhook({ roots: undefined }),
+      webhook({ roots: [] }),
       'problem',
       'the caBundle of pod.inject.weft.dev is empty',
       'logs deployment/weft-control-plane',
@@ -115,6 +116,20 @@ describe('what is wrong is told, with what to do', () => {
       { trial: { kind: 'not-tried', why: 'no namespace' } },
       'warning',
       'for trial: no namespace',
+    ],
+    [
+      'a caBundle that cannot be read',
+      webhook({ roots: [], unreadableRoots: 1 }),
+      'problem',
+      'the caBundle of pod.inject.weft.dev in the MutatingWebhookConfiguration weft-injector has certificates that cannot be read',
+      'logs deployment/weft-control-plane',
+    ],
+    [
+      'a trust bundle that cannot be read',
+      { trustBundle: seen({ roots: [], unreadable: 2 }) },
+      'problem',
+      '2 certificates in bundle.pem of ConfigMap weft-system/weft-trust-bundle cannot be read',
+      'logs deployment/weft-control-plane',
     ],
     ['no trust bundle', { trustBundle: absent }, 'problem', 'nobody can trust the mesh', 'logs'],
     ['a root that ends', root(100 * day), 'warning', 'root CN=weft root is good for another 100d'],
@@ -382,12 +397,11 @@ function deployment(other: { ready?: number; desired?: number; image?: string })
   return { deployments: seen([{ ...first!, ...other }, ...rest]) }
 }
 
-function webhook(other: { roots?: readonly string[] | undefined; failurePolicy?: string }): Partial<Facts> {
-  const good = { roots: ['AA:BB'], failurePolicy: 'Fail' }
+function webhook(other: Partial<WebhookFacts>): Partial<Facts> {
   return {
     webhooks: seen([
-      { name: 'inject.weft.dev', ...good },
-      { name: 'pod.inject.weft.dev', ...good, ...other },
+      { name: 'inject.weft.dev', ...goodWebhook },
+      { name: 'pod.inject.weft.dev', ...goodWebhook, ...other },
     ]),
   }
 }
@@ -397,7 +411,8 @@ function refused(message: string): Partial<Facts> {
 }
 
 function root(left: number): Partial<Facts> {
-  return { trustBundle: seen([{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + left }]) }
+  const roots = [{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + left }]
+  return { trustBundle: seen({ roots, unreadable: 0 }) }
 }
 
 function expiry(name: string, left: number): Partial<Facts> {

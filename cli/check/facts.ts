@@ -23,8 +23,8 @@ export interface Facts {
   /** Those of the injector's configuration. */
   readonly webhooks: Seen<readonly WebhookFacts[]>
   readonly trial: Trial
-  /** The roots that the mesh is trusted by. */
-  readonly trustBundle: Seen<readonly CertificateFacts[]>
+  /** What the mesh is trusted by. */
+  readonly trustBundle: Seen<TrustBundleFacts>
   /** When the control plane's own certificates end, in milliseconds since 1970, by what they are. */
   readonly expiry: Seen<ReadonlyMap<string, number>>
   readonly policies: Seen<readonly PolicyFacts[]>
@@ -134,8 +134,10 @@ export interface DeploymentFacts {
 
 export interface WebhookFacts {
   readonly name: string
-  /** SHA-256 fingerprints of the roots that the API server trusts the injector by; undefined when none is written. */
-  readonly roots: readonly string[] | undefined
+  /** SHA-256 fingerprints of the roots that the API server trusts the injector by. */
+  readonly roots: readonly string[]
+  /** How many more are written there and cannot be read. */
+  readonly unreadableRoots: number
   readonly failurePolicy: string
 }
 
@@ -145,6 +147,12 @@ export type Trial =
   | { readonly kind: 'untouched'; readonly namespace: string }
   | { readonly kind: 'refused'; readonly namespace: string; readonly message: string }
   | { readonly kind: 'not-tried'; readonly why: string }
+
+export interface TrustBundleFacts {
+  readonly roots: readonly CertificateFacts[]
+  /** How many more are written there and cannot be read. */
+  readonly unreadable: number
+}
 
 export interface CertificateFacts {
   readonly subject: string

@@ -1,5 +1,6 @@
 import { isLeftOut } from '../check/checks/unmeshed.ts'
 import type { Facts, PodFacts, PolicyFacts } from '../check/facts.ts'
+import { count } from '../check/finding.ts'
 import { type Seen, seenOr } from '../kubernetes/seen.ts'
 
 export type StatusFacts = Pick<
@@ -50,15 +51,28 @@ export function summarise(facts: StatusFacts): Summary {
   return {
     components: ['weft-control-plane', 'weft-injector'].map((name) => component(name, deployments)),
     certificates: [
-      ...seenOr(trustBundle, []).map(({ subject, notAfter }) => ({ name: `root ${subject}`, end: notAfter })),
+      ...seenOr(trustBundle, { roots: [], unreadable: 0 }).roots.map(({ subject, notAfter }) => ({
+        name: `root ${subject}`,
+        end: notAfter,
+      })),
       ...[...seenOr(expiry, new Map<string, number>())]
         .filter(([name]) => name !== 'root')
         .map(([name, end]) => ({ name, end })),
     ].map(({ name, end }) => ({ name, notAfter: new Date(end).toISOString() })),
     namespaces: namespaceSummaries(facts),
     policies: seenOr(policies, []),
-    unseen: parts.flatMap(([name, part]) => (part.kind === 'hidden' ? [`${name}: ${part.why}`] : [])),
+    unseen: [
+      ...parts.flatMap(([name, part]) => (part.kind === 'hidden' ? [`${name}: ${part.why}`] : [])),
+      ...garbled(facts),
+    ],
   }
+}
+
+function garbled({ trustBundle, namespace }: StatusFacts): string[] {
+  if (trustBundle.kind !== 'seen' || trustBundle.value.unreadable === 0) return []
+  return [
+    `trustBundle: ConfigMap ${namespace}/weft-trust-bundle has ${count(trustBundle.value.unreadable, 'certificate')} that cannot be read, and weft check says what to do`,
+  ]
 }
 
 function component(name: string, deployments: Facts['deployments']): ComponentSummary {

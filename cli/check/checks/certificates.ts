@@ -1,6 +1,6 @@
 import { formatDuration } from '../../proxy/quantities.ts'
 import type { Facts } from '../facts.ts'
-import { type Finding, ok, unseen } from '../finding.ts'
+import { count, type Finding, ok, unseen } from '../finding.ts'
 
 const check = 'certificates'
 /** As the control plane's metric calls it. */
@@ -18,21 +18,37 @@ export function checkCertificates({ expiry, trustBundle, server, namespace }: Fa
 
   function roots(): Finding[] {
     if (trustBundle.kind === 'hidden') return [unseen(check, 'the trust bundle', trustBundle.why)]
-    if (trustBundle.kind === 'absent' || trustBundle.value.length === 0) {
+    if (
+      trustBundle.kind === 'absent' ||
+      trustBundle.value.roots.length + trustBundle.value.unreadable === 0
+    ) {
       return [
         {
           check,
           level: 'problem',
-          message: `there is no ConfigMap weft-trust-bundle in namespace ${namespace}: nobody can trust the mesh`,
+          message: `there is no root in ConfigMap weft-trust-bundle of namespace ${namespace}, or no such ConfigMap: nobody can trust the mesh`,
           remedy: 'the control plane makes it; its log says why it does not',
           commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`],
         },
       ]
     }
-    return trustBundle.value.map(({ subject, notAfter }) => {
+    const { roots, unreadable } = trustBundle.value
+    const readable = roots.map(({ subject, notAfter }) => {
       const name = `root ${subject}`
       return isPlugged() ? judgedPlugged(name, notAfter) : judged('root', name, notAfter)
     })
+    return unreadable === 0 ? readable : [garbled(unreadable), ...readable]
+  }
+
+  function garbled(unreadable: number): Finding {
+    return {
+      check,
+      level: 'problem',
+      message: `${count(unreadable, 'certificate')} in bundle.pem of ConfigMap ${namespace}/weft-trust-bundle cannot be read: somebody wrote over it`,
+      remedy:
+        'the control plane puts the right one back within seconds while it runs; its log says why it does not',
+      commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`],
+    }
   }
 
   function own(): Finding[] {

@@ -68,14 +68,20 @@ function caBundle(webhooks: readonly WebhookFacts[], { trustBundle, namespace }:
             commands: [`kubectl -n ${namespace} logs deployment/weft-control-plane --tail=50`],
           },
         ]
-  const empty = webhooks.filter(({ roots = [] }) => roots.length === 0)
+  const garbled = webhooks.filter(({ unreadableRoots }) => unreadableRoots > 0)
+  const empty = webhooks.filter(({ roots, unreadableRoots }) => roots.length + unreadableRoots === 0)
+  // Of roots that cannot be read somebody else tells.
+  const known = trustBundle.kind === 'seen' ? trustBundle.value.roots : []
   const foreign = webhooks.filter(
-    ({ roots = [] }) =>
-      roots.length > 0 &&
-      trustBundle.kind === 'seen' &&
-      !trustBundle.value.some(({ fingerprint }) => roots.includes(fingerprint)),
+    ({ roots }) =>
+      roots.length > 0 && known.length > 0 && !known.some(({ fingerprint }) => roots.includes(fingerprint)),
   )
   return [
+    ...wrong(
+      garbled,
+      'in the MutatingWebhookConfiguration weft-injector has certificates that cannot be read, so the API server may ' +
+        'trust no injector: pods that are to be injected may not start',
+    ),
     ...wrong(
       empty,
       'is empty, so the API server trusts no injector: pods that are to be injected cannot start',

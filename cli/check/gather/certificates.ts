@@ -1,10 +1,10 @@
-import { X509Certificate } from 'node:crypto'
+import type { X509Certificate } from 'node:crypto'
 import type { V1ConfigMap } from '@kubernetes/client-node'
 import { trustConfigMap } from '#mesh/injected.ts'
 import { type Connection, reasonOf } from '../../kubernetes/connection.ts'
 import { mapSeen, type Seen, seen } from '../../kubernetes/seen.ts'
-import type { CertificateFacts, Facts, PodFacts } from '../facts.ts'
-import { pemCertificates } from './pem.ts'
+import type { CertificateFacts, Facts, PodFacts, TrustBundleFacts } from '../facts.ts'
+import { readCertificates } from './pem.ts'
 
 export interface Where {
   readonly namespace: string
@@ -22,7 +22,7 @@ export async function gatherCertificates(
   ])
   return {
     expiry,
-    trustBundle: mapSeen(bundle, ({ data = {} }) => pemCertificates(data['bundle.pem'] ?? '').map(rootFacts)),
+    trustBundle: mapSeen(bundle, trustBundleFacts),
   }
 }
 
@@ -60,7 +60,16 @@ export function expiryMetrics(text: string): (readonly [name: string, end: numbe
   return [...text.matchAll(line)].map(([, name = '', value]) => [name, Number(value) * 1_000] as const)
 }
 
-function rootFacts(pem: string): CertificateFacts {
-  const { subject, fingerprint256: fingerprint, validToDate } = new X509Certificate(pem)
-  return { subject: subject.replaceAll('\n', ', '), fingerprint, notAfter: validToDate.getTime() }
+function trustBundleFacts({ data = {} }: V1ConfigMap): TrustBundleFacts {
+  const { certificates, unreadable } = readCertificates(data['bundle.pem'] ?? '')
+  return { roots: certificates.map(rootFacts), unreadable }
+}
+
+function rootFacts({ subject, fingerprint256: fingerprint, validToDate }: X509Certificate): CertificateFacts {
+  return { subject: nameOf(subject), fingerprint, notAfter: validToDate.getTime() }
+}
+
+/** It has none where nobody wrote one, whatever Node's types say. */
+function nameOf(subject: string | undefined): string {
+  return subject?.replaceAll('\n', ', ') ?? 'without a name'
 }

@@ -1,4 +1,3 @@
-import { X509Certificate } from 'node:crypto'
 import type {
   V1CustomResourceDefinition,
   V1Deployment,
@@ -7,7 +6,7 @@ import type {
 import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen, seen } from '../../kubernetes/seen.ts'
 import type { DefinitionFacts, DeploymentFacts, Facts, WebhookFacts } from '../facts.ts'
-import { pemCertificates } from './pem.ts'
+import { readCertificates } from './pem.ts'
 
 type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhooks'>
 
@@ -67,13 +66,15 @@ function deploymentFacts({ metadata, spec, status }: V1Deployment): DeploymentFa
 }
 
 function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): WebhookFacts[] {
-  return webhooks.map(({ name, failurePolicy = 'Fail', clientConfig: { caBundle } }) => ({
-    name,
-    failurePolicy,
-    roots: caBundle
-      ? pemCertificates(Buffer.from(caBundle, 'base64').toString('utf8')).map(
-          (pem) => new X509Certificate(pem).fingerprint256,
-        )
-      : undefined,
-  }))
+  return webhooks.map(({ name, failurePolicy = 'Fail', clientConfig: { caBundle } }) => {
+    const { certificates, unreadable } = readCertificates(
+      Buffer.from(caBundle ?? '', 'base64').toString('utf8'),
+    )
+    return {
+      name,
+      failurePolicy,
+      roots: certificates.map(({ fingerprint256 }) => fingerprint256),
+      unreadableRoots: unreadable,
+    }
+  })
 }

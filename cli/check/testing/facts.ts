@@ -39,11 +39,15 @@ export function facts(other: Partial<Facts> = {}): Facts {
       ['inject.weft.dev', 'pod.inject.weft.dev'].map((name) => ({
         name,
         roots: ['AA:BB'],
+        unreadableRoots: 0,
         failurePolicy: 'Fail',
       })),
     ),
     trial: { kind: 'injected', namespace: 'shop' },
-    trustBundle: seen([{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + 3_650 * day }]),
+    trustBundle: seen({
+      roots: [{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + 3_650 * day }],
+      unreadable: 0,
+    }),
     expiry: seen(
       new Map([
         ['root', now + 3_650 * day],
