@@ -91,6 +91,36 @@ describe('weft check', () => {
     expect(installed.status).toBe(1)
   })
 
+  it('tries its pod where the webhook looks', async () => {
+    const labels = (name: string) => ({ 'weft.dev/inject': 'enabled', 'kubernetes.io/metadata.name': name })
+    await using api = await fakeApiServer({
+      ...bare,
+      'GET /api/v1/namespaces': list(
+        ...['kube-system', 'monitoring', 'shop'].map((name) => ({
+          metadata: { name, labels: labels(name) },
+        })),
+      ),
+      'GET /apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector': {
+        webhooks: [
+          {
+            name: 'inject.weft.dev',
+            clientConfig: {},
+            namespaceSelector: {
+              matchExpressions: [
+                { key: 'weft.dev/inject', operator: 'In', values: ['enabled'] },
+                { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['monitoring'] },
+              ],
+            },
+          },
+        ],
+      },
+    })
+    await weft(api.kubeconfig, 'check')
+    expect(api.asked.filter((request) => request.startsWith('POST '))).toEqual([
+      'POST /api/v1/namespaces/shop/pods?dryRun=All',
+    ])
+  })
+
   it('changes nothing', async () => {
     await using api = await fakeApiServer(bare)
     await weft(api.kubeconfig, 'check')

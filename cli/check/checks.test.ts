@@ -3,11 +3,10 @@ import { seen } from '../kubernetes/seen.ts'
 import { checkInstallation, checkPrerequisites } from './checks.ts'
 import type { Facts, NamespaceFacts, NodeFacts, WebhookFacts } from './facts.ts'
 import { type Finding, isGood } from './finding.ts'
-import { facts, now, pod } from './testing/facts.ts'
+import { facts, namespace as namespaceFacts, now, pod, webhook as webhookFacts } from './testing/facts.ts'
 
 const day = 86_400_000
 const hidden = { kind: 'hidden', why: 'pods is forbidden' } as const
-const goodWebhook = { roots: ['AA:BB'], unreadableRoots: 0, failurePolicy: 'Fail' }
 const absent = { kind: 'absent' } as const
 
 describe('a mesh in which nothing is wrong', () => {
@@ -78,7 +77,7 @@ describe('what is wrong is told, with what to do', () => {
     ['no webhook', { webhooks: absent }, 'problem', 'no MutatingWebhookConfiguration', 'weft install'],
     [
       'a webhook of an older version',
-      { webhooks: seen([{ name: 'inject.weft.dev', ...goodWebhook }]) },
+      { webhooks: seen([webhookFacts({ name: 'inject.weft.dev' })]) },
       'problem',
       'weft-injector has no pod.inject.weft.dev',
       'weft install',
@@ -293,6 +292,7 @@ describe('what is not wrong is not told', () => {
       'pods with the network of their node',
       { pods: seen([pod({ hostNetwork: true, mesh: { kind: 'unmeshed' } })]) },
     ],
+    ['pods of namespaces that the webhook excludes, with every namespace labelled', everyNamespaceLabelled()],
     ['pods that said no', { pods: seen([pod({ asks: 'out', mesh: { kind: 'unmeshed' } })]) }],
     ['a kubelet whose lease is about to be renewed', node({ clockAhead: -14_000 })],
     ['an image by digest', deployment({ image: 'weft/control-plane@sha256:abc' })],
@@ -380,7 +380,7 @@ function node(other: Partial<NodeFacts>): Partial<Facts> {
 }
 
 function namespace(other: Partial<NamespaceFacts>): Partial<Facts> {
-  return { namespaces: seen([{ name: 'shop', injected: true, podSecurity: 'privileged', ...other }]) }
+  return { namespaces: seen([namespaceFacts({ name: 'shop', injected: true, ...other })]) }
 }
 
 function definitions(other: { served?: readonly string[]; established?: boolean }): Partial<Facts> {
@@ -397,11 +397,27 @@ function deployment(other: { ready?: number; desired?: number; image?: string })
   return { deployments: seen([{ ...first!, ...other }, ...rest]) }
 }
 
+/** As after kubectl label namespaces --all; each excluded one also enforces what meshed pods cannot have. */
+function everyNamespaceLabelled(): Partial<Facts> {
+  const excluded = ['weft-system', 'kube-system', 'monitoring']
+  const mesh = { kind: 'unmeshed' } as const
+  return {
+    namespaces: seen([
+      namespaceFacts({ name: 'shop', injected: true }),
+      ...excluded.map((name) => namespaceFacts({ name, injected: true, podSecurity: 'restricted' })),
+    ]),
+    webhooks: seen(
+      ['inject.weft.dev', 'pod.inject.weft.dev'].map((name) => webhookFacts({ name, excluded })),
+    ),
+    pods: seen([pod(), ...excluded.map((name) => pod({ namespace: name, asks: 'in', mesh }))]),
+  }
+}
+
 function webhook(other: Partial<WebhookFacts>): Partial<Facts> {
   return {
     webhooks: seen([
-      { name: 'inject.weft.dev', ...goodWebhook },
-      { name: 'pod.inject.weft.dev', ...goodWebhook, ...other },
+      webhookFacts({ name: 'inject.weft.dev' }),
+      webhookFacts({ name: 'pod.inject.weft.dev', ...other }),
     ]),
   }
 }

@@ -58,7 +58,8 @@ export interface NodeFacts {
 
 export interface NamespaceFacts {
   readonly name: string
-  /** Its pods are to be meshed. */
+  readonly labels: Readonly<Record<string, string>>
+  /** Its label says that its pods are to be meshed. */
   readonly injected: boolean
   readonly podSecurity: 'privileged' | 'baseline' | 'restricted'
 }
@@ -139,6 +140,8 @@ export interface WebhookFacts {
   /** How many more are written there and cannot be read. */
   readonly unreadableRoots: number
   readonly failurePolicy: string
+  /** Of what namespaces the API server asks about pods. */
+  readonly namespaceSelector: LabelSelector
 }
 
 /** What became of a pod that was created for trial, with nothing kept of it. */

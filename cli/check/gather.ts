@@ -32,6 +32,6 @@ export async function gather(connection: Connection, options: GatherOptions): Pr
   ])
   const trial = pre
     ? ({ kind: 'not-tried', why: 'weft is not installed yet' } as const)
-    : await tryPod(connection, cluster.namespaces)
+    : await tryPod(connection, { ...before, ...installation })
   return { ...before, ...installation, ...certificates, policies, trial }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { facts, now, pod } from '../check/testing/facts.ts'
+import { facts, namespace, now, pod } from '../check/testing/facts.ts'
 import { seen } from '../kubernetes/seen.ts'
 import { fakeApiServer } from '../kubernetes/testing/fake-api-server.ts'
 import { runWeft } from '../testing/run-weft.ts'
@@ -27,6 +27,17 @@ describe('the mesh at a glance', () => {
       { name: 'plain', injected: false, pods: 2, meshed: 1, leftOut: 0, exempt: 1, notReady: 0 },
       { name: 'shop', injected: true, pods: 5, meshed: 2, leftOut: 1, exempt: 2, notReady: 1 },
     ])
+  })
+
+  it('leaves out namespaces that the webhook excludes', () => {
+    const namespaces = ['shop', 'kube-system', 'weft-system'].map((name) =>
+      namespace({ name, injected: true }),
+    )
+    const mesh = { kind: 'unmeshed' } as const
+    const summary = summarise(
+      facts({ namespaces: seen(namespaces), pods: seen([pod(), pod({ namespace: 'kube-system', mesh })]) }),
+    )
+    expect(summary.namespaces).toMatchObject([{ name: 'shop', meshed: 1, leftOut: 0 }])
   })
 
   it('is a table for people', () => {

@@ -1,6 +1,6 @@
 import { gatherCertificates } from '../check/gather/certificates.ts'
 import { gatherNamespaces } from '../check/gather/cluster.ts'
-import { gatherDeployments } from '../check/gather/installation.ts'
+import { gatherDeployments, gatherWebhooks } from '../check/gather/installation.ts'
 import { gatherPods } from '../check/gather/pods.ts'
 import { gatherPolicies } from '../check/gather/policies.ts'
 import { connect } from '../kubernetes/connection.ts'
@@ -18,14 +18,23 @@ export interface StatusRequest {
 /** Tells what there is of the mesh; answers the exit status. */
 export async function status({ context, namespace, output }: StatusRequest): Promise<number> {
   const connection = await connect({ command: 'weft status', context })
-  const [namespaces, pods, deployments, policies] = await Promise.all([
+  const [namespaces, webhooks, pods, deployments, policies] = await Promise.all([
     gatherNamespaces(connection),
+    gatherWebhooks(connection),
     gatherPods(connection),
     gatherDeployments(connection, namespace),
     gatherPolicies(connection),
   ])
   const certificates = await gatherCertificates(connection, { namespace, pods })
-  const summary = summarise({ namespace, namespaces, pods, deployments, policies, ...certificates })
+  const summary = summarise({
+    namespace,
+    namespaces,
+    webhooks,
+    pods,
+    deployments,
+    policies,
+    ...certificates,
+  })
   print(
     output,
     () => ({ context: connection.context, server: connection.server, ...summary }),

@@ -1,11 +1,12 @@
-import { isLeftOut } from '../check/checks/unmeshed.ts'
+import { isExcluded } from '../check/checks/excluded.ts'
+import { leftOut } from '../check/checks/unmeshed.ts'
 import type { Facts, PodFacts, PolicyFacts } from '../check/facts.ts'
 import { count } from '../check/finding.ts'
-import { type Seen, seenOr } from '../kubernetes/seen.ts'
+import { mapSeen, seenOr } from '../kubernetes/seen.ts'
 
 export type StatusFacts = Pick<
   Facts,
-  'namespace' | 'namespaces' | 'pods' | 'deployments' | 'policies' | 'trustBundle' | 'expiry'
+  'namespace' | 'namespaces' | 'webhooks' | 'pods' | 'deployments' | 'policies' | 'trustBundle' | 'expiry'
 >
 
 /** The mesh at a glance. */
@@ -46,8 +47,8 @@ export interface NamespaceSummary {
 }
 
 export function summarise(facts: StatusFacts): Summary {
-  const { namespaces, pods, deployments, policies, trustBundle, expiry } = facts
-  const parts = Object.entries({ namespaces, pods, deployments, policies, trustBundle, expiry })
+  const { namespaces, webhooks, pods, deployments, policies, trustBundle, expiry } = facts
+  const parts = Object.entries({ namespaces, webhooks, pods, deployments, policies, trustBundle, expiry })
   return {
     components: ['weft-control-plane', 'weft-injector'].map((name) => component(name, deployments)),
     certificates: [
@@ -80,14 +81,16 @@ function component(name: string, deployments: Facts['deployments']): ComponentSu
   return found ?? { name, desired: 0, ready: 0, image: '' }
 }
 
-function namespaceSummaries({ namespaces, pods, namespace: own }: StatusFacts): NamespaceSummary[] {
+function namespaceSummaries(facts: StatusFacts): NamespaceSummary[] {
+  const { pods, namespace: own } = facts
+  const isLeftOut = leftOut(facts)
   const byNamespace = Map.groupBy(seenOr<readonly PodFacts[]>(pods, []), ({ namespace }) => namespace)
-  return injectedOr(namespaces, byNamespace)
+  return injectedOr(facts, byNamespace)
     .filter(({ name }) => name !== own)
     .map(({ name, injected }) => {
       const of = byNamespace.get(name) ?? []
       const states = of.flatMap(({ mesh }) => (mesh.kind === 'meshed' ? [mesh.state] : []))
-      const leftOut = of.filter((pod) => isLeftOut(pod, injected)).length
+      const leftOut = of.filter(isLeftOut).length
       return {
         name,
         injected,
@@ -102,13 +105,16 @@ function namespaceSummaries({ namespaces, pods, namespace: own }: StatusFacts): 
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 
-/** Where namespaces cannot be seen, those that pods are in stand for them. */
+/** Where namespaces cannot be seen, those that pods are in stand for them. One that is excluded is not injected. */
 function injectedOr(
-  namespaces: Seen<readonly { readonly name: string; readonly injected: boolean }[]>,
+  facts: StatusFacts,
   byNamespace: ReadonlyMap<string, unknown>,
 ): readonly { readonly name: string; readonly injected: boolean }[] {
+  const known = mapSeen(facts.namespaces, (namespaces) =>
+    namespaces.map((one) => ({ name: one.name, injected: one.injected && !isExcluded(one, facts) })),
+  )
   return seenOr(
-    namespaces,
+    known,
     [...byNamespace.keys()].map((name) => ({ name, injected: false })),
   )
 }

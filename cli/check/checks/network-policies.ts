@@ -2,24 +2,18 @@ import { ports as meshPorts } from '#mesh/ports.ts'
 import type { Facts, NetworkPolicyFacts, NetworkRule, PodFacts } from '../facts.ts'
 import { count, type Finding, ok, unseen } from '../finding.ts'
 import { selects } from './selector.ts'
-import { isLeftOut } from './unmeshed.ts'
+import { leftOut } from './unmeshed.ts'
 
 const check = 'network-policies'
 const tunnel = meshPorts.hbone
 
 /** NetworkPolicies that name ports of applications, where on the wire there is one port only: the tunnel's. */
 export function checkNetworkPolicies(facts: Facts): Finding[] {
-  const { networkPolicies, pods, namespaces } = facts
+  const { networkPolicies, pods } = facts
   if (networkPolicies.kind === 'hidden') return [unseen(check, 'NetworkPolicies', networkPolicies.why)]
   if (networkPolicies.kind === 'absent' || pods.kind !== 'seen') return []
-  const injected = new Set(
-    (namespaces.kind === 'seen' ? namespaces.value : [])
-      .filter((one) => one.injected)
-      .map(({ name }) => name),
-  )
-  const concerned = pods.value.filter(
-    (pod) => pod.mesh.kind === 'meshed' || isLeftOut(pod, injected.has(pod.namespace)),
-  )
+  const isLeftOut = leftOut(facts)
+  const concerned = pods.value.filter((pod) => pod.mesh.kind === 'meshed' || isLeftOut(pod))
   const findings = networkPolicies.value.flatMap((policy) => {
     const held = concerned.filter((pod) => isHeld(pod, policy))
     if (held.length === 0) return []

@@ -1,17 +1,19 @@
 import type { Facts, NamespaceFacts } from '../facts.ts'
 import { type Finding, ok, some, unseen } from '../finding.ts'
+import { isExcluded } from './excluded.ts'
 
 const check = 'pod-security'
 const why = 'which refuses the init container that redirects connections (NET_ADMIN, NET_RAW)'
 
 /** Namespaces whose Pod Security level refuses meshed pods; beforehand also those that nobody injects yet. */
 export function checkPodSecurity({ beforehand }: { readonly beforehand: boolean }) {
-  return ({ namespaces, namespace: own }: Facts): Finding[] => {
+  return (facts: Facts): Finding[] => {
+    const { namespaces } = facts
     if (namespaces.kind !== 'seen') {
       return [unseen(check, 'namespaces', namespaces.kind === 'hidden' ? namespaces.why : 'there are none')]
     }
     const strict = namespaces.value.filter(
-      ({ podSecurity, name }) => podSecurity !== 'privileged' && name !== own,
+      (one) => one.podSecurity !== 'privileged' && !isExcluded(one, facts),
     )
     const injected = strict.filter(({ injected }) => injected)
     const others = strict.filter(({ injected }) => !injected)

@@ -1,15 +1,17 @@
-import type { Facts, PodFacts } from '../facts.ts'
+import { seenOr } from '../../kubernetes/seen.ts'
+import type { Facts, NamespaceFacts, PodFacts } from '../facts.ts'
 import { count, type Finding, ok, some, unseen } from '../finding.ts'
+import { isExcluded } from './excluded.ts'
 
 const check = 'unmeshed'
 
 /** Pods that run without a sidecar, though their namespace or they themselves ask for one. */
-export function checkUnmeshed({ pods, namespaces }: Facts): Finding[] {
+export function checkUnmeshed(facts: Facts): Finding[] {
+  const { pods, namespaces } = facts
   if (pods.kind !== 'seen')
     return [unseen(check, 'pods', pods.kind === 'hidden' ? pods.why : 'there are none')]
   if (namespaces.kind !== 'seen') return []
-  const injected = new Set(namespaces.value.filter((one) => one.injected).map(({ name }) => name))
-  const left = pods.value.filter((pod) => isLeftOut(pod, injected.has(pod.namespace)))
+  const left = pods.value.filter(leftOut(facts))
   if (left.length === 0) return [ok(check, 'every pod that should be meshed is')]
   return [...Map.groupBy(left, ({ namespace }) => namespace)].map(([namespace, of]) => {
     const owners = [...new Set(of.map(({ owner }) => owner))]
@@ -25,7 +27,20 @@ export function checkUnmeshed({ pods, namespaces }: Facts): Finding[] {
   })
 }
 
-/** Whether it should have a sidecar and has none. */
-export function isLeftOut({ mesh, hostNetwork, asks }: PodFacts, namespaceInjected: boolean): boolean {
-  return mesh.kind === 'unmeshed' && !hostNetwork && (asks === 'in' || (namespaceInjected && asks !== 'out'))
+/** Tells of a pod whether it should have a sidecar and has none. */
+export function leftOut(
+  facts: Pick<Facts, 'namespaces' | 'webhooks' | 'namespace'>,
+): (pod: PodFacts) => boolean {
+  const namespaces = seenOr<readonly NamespaceFacts[]>(facts.namespaces, [])
+  const excluded = names(namespaces.filter((one) => isExcluded(one, facts)))
+  const injected = names(namespaces.filter((one) => one.injected))
+  return ({ namespace, mesh, hostNetwork, asks }) =>
+    mesh.kind === 'unmeshed' &&
+    !hostNetwork &&
+    !excluded.has(namespace) &&
+    (asks === 'in' || (injected.has(namespace) && asks !== 'out'))
+}
+
+function names(namespaces: readonly NamespaceFacts[]): ReadonlySet<string> {
+  return new Set(namespaces.map(({ name }) => name))
 }

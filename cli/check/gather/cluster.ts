@@ -65,6 +65,7 @@ function namespaceFacts({ metadata }: V1Namespace): NamespaceFacts {
   const level = labels['pod-security.kubernetes.io/enforce'] ?? 'privileged'
   return {
     name: metadata?.name ?? '',
+    labels,
     injected: labels[injectKey] === 'enabled',
     // A level that does not exist is enforced as the strictest one.
     podSecurity: level === 'privileged' || level === 'baseline' ? level : 'restricted',

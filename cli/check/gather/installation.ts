@@ -7,6 +7,7 @@ import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen, seen } from '../../kubernetes/seen.ts'
 import type { DefinitionFacts, DeploymentFacts, Facts, WebhookFacts } from '../facts.ts'
 import { readCertificates } from './pem.ts'
+import { selectorFacts } from './selector.ts'
 
 type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhooks'>
 
@@ -15,14 +16,19 @@ export async function gatherInstallation(
   connection: Connection,
   namespace: string,
 ): Promise<InstallationFacts> {
-  const [definitions, deployments, configuration] = await Promise.all([
+  const [definitions, deployments, webhooks] = await Promise.all([
     gatherDefinitions(connection),
     gatherDeployments(connection, namespace),
-    connection.get<V1MutatingWebhookConfiguration>(
-      '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector',
-    ),
+    gatherWebhooks(connection),
   ])
-  return { definitions, deployments, webhooks: mapSeen(configuration, webhookFacts) }
+  return { definitions, deployments, webhooks }
+}
+
+export async function gatherWebhooks(connection: Connection): Promise<Facts['webhooks']> {
+  const configuration = await connection.get<V1MutatingWebhookConfiguration>(
+    '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/weft-injector',
+  )
+  return mapSeen(configuration, webhookFacts)
 }
 
 export async function gatherDeployments(
@@ -66,13 +72,14 @@ function deploymentFacts({ metadata, spec, status }: V1Deployment): DeploymentFa
 }
 
 function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): WebhookFacts[] {
-  return webhooks.map(({ name, failurePolicy = 'Fail', clientConfig: { caBundle } }) => {
+  return webhooks.map(({ name, failurePolicy = 'Fail', namespaceSelector, clientConfig: { caBundle } }) => {
     const { certificates, unreadable } = readCertificates(
       Buffer.from(caBundle ?? '', 'base64').toString('utf8'),
     )
     return {
       name,
       failurePolicy,
+      namespaceSelector: selectorFacts(namespaceSelector),
       roots: certificates.map(({ fingerprint256 }) => fingerprint256),
       unreadableRoots: unreadable,
     }

@@ -1,12 +1,8 @@
-import type {
-  V1ConfigMap,
-  V1LabelSelector,
-  V1NetworkPolicy,
-  V1NetworkPolicyPort,
-} from '@kubernetes/client-node'
+import type { V1ConfigMap, V1NetworkPolicy, V1NetworkPolicyPort } from '@kubernetes/client-node'
 import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen } from '../../kubernetes/seen.ts'
-import type { Facts, LabelSelector, NetworkPolicyFacts, NetworkRule } from '../facts.ts'
+import type { Facts, NetworkPolicyFacts, NetworkRule } from '../facts.ts'
+import { selectorFacts } from './selector.ts'
 
 type NetworkFacts = Pick<Facts, 'networkPolicies' | 'cilium' | 'calico'>
 
@@ -33,7 +29,7 @@ export function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): Network
   return {
     namespace: metadata?.namespace ?? '',
     name: metadata?.name ?? '',
-    podSelector: selector(spec?.podSelector),
+    podSelector: selectorFacts(spec?.podSelector),
     ingress: types.includes('Ingress')
       ? ingress.map(({ _from, ...rule }) => networkRule(rule.ports, peers(rule, _from)))
       : undefined,
@@ -59,12 +55,5 @@ function networkRule(
   return {
     ports: named === undefined || named.length === 0 ? undefined : named,
     onlyRanges: peers.length > 0 && peers.every(({ ipBlock }) => ipBlock !== undefined),
-  }
-}
-
-function selector({ matchLabels = {}, matchExpressions = [] }: V1LabelSelector = {}): LabelSelector {
-  return {
-    matchLabels,
-    matchExpressions: matchExpressions.map(({ key, operator, values = [] }) => ({ key, operator, values })),
   }
 }

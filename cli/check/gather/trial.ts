@@ -1,8 +1,9 @@
 import type { V1Pod } from '@kubernetes/client-node'
 import { proxyName } from '#mesh/injected.ts'
 import { type Connection, reasonOf } from '../../kubernetes/connection.ts'
-import type { Seen } from '../../kubernetes/seen.ts'
-import type { NamespaceFacts, Trial } from '../facts.ts'
+import { seenOr } from '../../kubernetes/seen.ts'
+import { isExcluded } from '../checks/excluded.ts'
+import type { Facts, Trial } from '../facts.ts'
 
 const pod = {
   apiVersion: 'v1',
@@ -23,11 +24,15 @@ const pod = {
 /** Creates a pod without keeping it (dry run), which takes the whole way through the webhook. */
 export async function tryPod(
   connection: Connection,
-  namespaces: Seen<readonly NamespaceFacts[]>,
+  facts: Pick<Facts, 'namespaces' | 'webhooks' | 'namespace'>,
 ): Promise<Trial> {
-  const injected = namespaces.kind === 'seen' ? namespaces.value.filter((one) => one.injected) : []
+  const injected = seenOr(facts.namespaces, []).filter((one) => one.injected && !isExcluded(one, facts))
   const place = injected.find(({ podSecurity }) => podSecurity === 'privileged') ?? injected[0]
-  if (!place) return { kind: 'not-tried', why: 'no namespace is labelled weft.dev/inject=enabled' }
+  if (!place)
+    return {
+      kind: 'not-tried',
+      why: 'no namespace that the webhook looks at is labelled weft.dev/inject=enabled',
+    }
   const namespace = place.name
   const answer = await connection.send('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, pod)
   if (answer.status === 403 && reasonOf(answer).startsWith('pods is forbidden')) {

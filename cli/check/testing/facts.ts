@@ -1,5 +1,12 @@
 import { seen } from '../../kubernetes/seen.ts'
-import type { Facts, NetworkPolicyFacts, NetworkRule, PodFacts } from '../facts.ts'
+import type {
+  Facts,
+  NamespaceFacts,
+  NetworkPolicyFacts,
+  NetworkRule,
+  PodFacts,
+  WebhookFacts,
+} from '../facts.ts'
 
 const day = 86_400_000
 export const now = Date.UTC(2026, 0, 1)
@@ -15,10 +22,10 @@ export function facts(other: Partial<Facts> = {}): Facts {
       { name: 'node-a', os: 'linux', version: 'v1.36.3', kernel: '6.1.0-13-amd64', clockAhead: -4_000 },
     ]),
     namespaces: seen([
-      { name: 'shop', injected: true, podSecurity: 'privileged' },
-      { name: 'plain', injected: false, podSecurity: 'privileged' },
-      { name: 'asking', injected: false, podSecurity: 'privileged' },
-      { name: 'weft-system', injected: false, podSecurity: 'restricted' },
+      namespace({ name: 'shop', injected: true }),
+      namespace({ name: 'plain' }),
+      namespace({ name: 'asking' }),
+      namespace({ name: 'weft-system', podSecurity: 'restricted' }),
     ]),
     pods: seen([pod(), pod({ namespace: 'plain', name: 'alone', mesh: { kind: 'unmeshed' } })]),
     networkPolicies: seen([]),
@@ -35,14 +42,7 @@ export function facts(other: Partial<Facts> = {}): Facts {
       { name: 'weft-control-plane', desired: 1, ready: 1, image: 'weft/control-plane:1.0.0' },
       { name: 'weft-injector', desired: 2, ready: 2, image: 'weft/injector:1.0.0' },
     ]),
-    webhooks: seen(
-      ['inject.weft.dev', 'pod.inject.weft.dev'].map((name) => ({
-        name,
-        roots: ['AA:BB'],
-        unreadableRoots: 0,
-        failurePolicy: 'Fail',
-      })),
-    ),
+    webhooks: seen([webhook({ name: 'inject.weft.dev' }), webhook({ name: 'pod.inject.weft.dev' })]),
     trial: { kind: 'injected', namespace: 'shop' },
     trustBundle: seen({
       roots: [{ subject: 'CN=weft root', fingerprint: 'AA:BB', notAfter: now + 3_650 * day }],
@@ -65,6 +65,40 @@ export function facts(other: Partial<Facts> = {}): Facts {
         accepted: { status: 'True', message: '' },
       },
     ]),
+    ...other,
+  }
+}
+
+/** A namespace with the label that every one has, and the one that it is injected by. */
+export function namespace(other: Partial<NamespaceFacts> & Pick<NamespaceFacts, 'name'>): NamespaceFacts {
+  const { name, injected = false } = other
+  const labels = {
+    'kubernetes.io/metadata.name': name,
+    ...(injected && { 'weft.dev/inject': 'enabled' }),
+  }
+  return { labels, injected, podSecurity: 'privileged', ...other }
+}
+
+/** One of the injector's webhooks as the chart has it, which looks at every namespace but those. */
+export function webhook({
+  excluded = ['weft-system', 'kube-system'],
+  ...other
+}: Partial<WebhookFacts> & {
+  readonly name: string
+  readonly excluded?: readonly string[]
+}): WebhookFacts {
+  const operator = other.name === 'inject.weft.dev' ? 'In' : 'NotIn'
+  return {
+    roots: ['AA:BB'],
+    unreadableRoots: 0,
+    failurePolicy: 'Fail',
+    namespaceSelector: {
+      matchLabels: {},
+      matchExpressions: [
+        { key: 'weft.dev/inject', operator, values: ['enabled'] },
+        { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: excluded },
+      ],
+    },
     ...other,
   }
 }
