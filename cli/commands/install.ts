@@ -45,7 +45,11 @@ export function addUninstall(program: Command): void {
     text: `
 Pods keep their sidecars until they are made anew: unlabel the namespaces and
 restart what runs there first. A sidecar without its control plane carries on
-until its certificate ends.`,
+until its certificate ends.
+
+It deletes whatever the values can have installed, but for PodMonitors, which
+kubectl cannot name where the Prometheus operator is not:
+  kubectl -n weft-system delete podmonitor weft weft-proxy`,
     examples: [
       ['weft uninstall | kubectl delete --ignore-not-found -f -', 'policies stay'],
       ['weft uninstall --all | kubectl delete --ignore-not-found -f -', 'nothing stays'],

@@ -106,11 +106,18 @@ describe('weft uninstall', () => {
 
   it('deletes everything that was installed when so told', async () => {
     const { stdout } = await runWeft(['uninstall', '--all'])
-    expect(stdout.match(/^kind: .*$/gm)).toEqual(
-      objects()
-        .map(({ kind }) => `kind: ${kind}`)
-        .toReversed(),
-    )
+    const ha = installation({ ...defaults, files: [haValues] })
+    expect(stdout.match(/^kind: .*$/gm)).toEqual(ha.map(({ kind }) => `kind: ${kind}`).toReversed())
+  })
+
+  it('deletes whatever values can have installed, but for PodMonitors, a kind that the cluster may not know', async () => {
+    const { stdout } = await runWeft(['uninstall', '--all'])
+    const files = [haValues]
+    const sets = ['podMonitor.enabled=true,controlPlane.pluggedCa=true']
+    const optional = installation({ ...defaults, files, sets }).filter(({ kind }) => kind !== 'PodMonitor')
+    for (const { kind, name } of optional) expect(stdout).toMatch(objectOf(kind, name))
+    expect(optional.filter(({ kind }) => kind === 'PodDisruptionBudget')).toHaveLength(2)
+    expect(stdout).not.toContain('PodMonitor')
   })
 })
 
@@ -124,8 +131,14 @@ interface Installed {
   }[]
 }
 
+const defaults = { namespace: 'weft-system', files: [], sets: [], imageRegistry: undefined }
+
 function installed() {
-  return installation({ namespace: 'weft-system', files: [], sets: [], imageRegistry: undefined })
+  return installation(defaults)
+}
+
+function objectOf(kind: string, name: string): RegExp {
+  return new RegExp(`^kind: ${kind}\nmetadata:\n  name: ${name}$`, 'm')
 }
 
 function objects(): Installed[] {
