@@ -5,10 +5,16 @@ export class Failure extends Error {
   override readonly name = 'Failure'
   /** 1 when the world refused, 2 when the question was wrong. */
   readonly status: 1 | 2
+  /** Whether it may go by itself, so that somebody who waits need not give up. */
+  readonly transient: boolean
 
-  constructor(message: string, { status, cause }: { status: 1 | 2; cause?: unknown }) {
+  constructor(
+    message: string,
+    { status, cause, transient = false }: { status: 1 | 2; cause?: unknown; transient?: boolean },
+  ) {
     super(message, { cause })
     this.status = status
+    this.transient = transient
   }
 }
 

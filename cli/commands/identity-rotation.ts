@@ -17,11 +17,18 @@ export function addRotate(identity: Command): void {
       await rotate({ choice: targetOf(target), wait })
     })
   addEpilogue(command, {
+    text: `
+An API server that does not answer while a rotation is followed is told once and
+asked again; one that says no ends the command, and not the rotation.`,
     examples: [
       ['weft identity rotate', 'in the cluster that kubectl talks to'],
       ['weft identity rotate --state-dir /var/lib/weft --no-wait', 'on one machine, and leave it to itself'],
     ],
-    statuses: { 0: 'asked for, and with --wait done', 1: 'one is under way', 2: 'it cannot be asked for' },
+    statuses: {
+      0: 'asked for, and without --no-wait done',
+      1: 'not asked for: one is under way, or the root is plugged in',
+      2: 'it cannot be asked for; or it was, and how it goes on is not to be seen any more',
+    },
   })
 }
 

@@ -56,6 +56,25 @@ describe('the control plane of a cluster', () => {
     await expect(podUid('shop', 'frontend-1')).rejects.toThrow('said 403')
   })
 
+  it.each([
+    [429, true],
+    [500, true],
+    [503, true],
+    [401, false],
+    [403, false],
+  ])('that answers %i may answer otherwise by itself: %s', async (status, transient) => {
+    const { status: read } = await target({ [`GET ${collection}/weft-identity-status`]: status })
+    const message = `weft identity: ConfigMap weft-system/weft-identity-status cannot be read: said ${status}`
+    await expect(read()).rejects.toMatchObject({ message, transient })
+  })
+
+  it('that does not answer may answer by itself', async () => {
+    const { status } = await target({})
+    await api?.[Symbol.asyncDispose]()
+    api = undefined
+    await expect(status()).rejects.toMatchObject({ status: 2, transient: true })
+  })
+
   it('knows pods by the API server', async () => {
     const { podUid } = await target({
       'GET /api/v1/namespaces/shop/pods/frontend-1': { metadata: { uid: 'uid-1' } },

@@ -13,7 +13,8 @@ export async function clusterTarget(
   const collection = `/api/v1/namespaces/${weftNamespace}/configmaps`
   const place = `ConfigMap ${weftNamespace}/${identityConfigMap}`
   const read = async (name: string) => {
-    const found = await getOr404<{ data?: Entries }>(connection, `${collection}/${name}`, command)
+    const what = `${command}: ConfigMap ${weftNamespace}/${name} cannot be read`
+    const found = await getOr404<{ data?: Entries }>(connection, `${collection}/${name}`, what)
     return found?.data ?? {}
   }
   return {
@@ -32,7 +33,11 @@ export async function clusterTarget(
     },
     async podUid(namespace, pod) {
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}`
-      const found = await getOr404<{ metadata: { uid: string } }>(connection, path, command)
+      const found = await getOr404<{ metadata: { uid: string } }>(
+        connection,
+        path,
+        `${command}: pod ${namespace}/${pod} cannot be read`,
+      )
       return found?.metadata.uid
     },
   }
@@ -49,13 +54,16 @@ function configMap(namespace: string, changes: Readonly<Record<string, string | 
   }
 }
 
-async function getOr404<T>({ get }: Connection, path: string, command: string): Promise<T | undefined> {
-  const found = await get<T>(path)
-  if (found.kind === 'hidden') throw new Failure(`${command}: ${found.why}`, { status: 2 })
-  return found.kind === 'seen' ? found.value : undefined
+async function getOr404<T>({ send }: Connection, path: string, what: string): Promise<T | undefined> {
+  const answer = await send('GET', path)
+  if (answer.status === 404) return undefined
+  requireGranted(answer, what)
+  return answer.body as T
 }
 
 function requireGranted(answer: Answer, what: string): void {
   if (answer.status < 300) return
-  throw new Failure(`${what}: ${reasonOf(answer)}`, { status: 2 })
+  // Too many requests, and whatever the server is to blame for.
+  const transient = answer.status === 429 || answer.status >= 500
+  throw new Failure(`${what}: ${reasonOf(answer)}`, { status: 2, transient })
 }

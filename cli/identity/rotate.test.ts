@@ -61,9 +61,13 @@ describe('weft identity rotate', () => {
     ],
   ] as const)('is refused while %s', async (_, status, message) => {
     told(status)
-    const ran = await weft('rotate', '--no-wait')
+    const ran = await weft('rotate')
     expect(ran.status).toBe(1)
     expect(ran.stderr).toContain(message)
+    if (status.phase === 'stable') return
+    expect(ran.stderr).toContain(
+      `, and no other was asked for: follow this one with weft identity status --watch --state-dir ${stateDir}\n`,
+    )
   })
 
   it('needs a control plane that has said how its roots stand', async () => {

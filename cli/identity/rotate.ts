@@ -3,7 +3,7 @@ import { Failure } from '../failure.ts'
 import { describeProgress, short } from './describe-rotation.ts'
 import { follow } from './follow-rotation.ts'
 import { readRotation } from './read-rotation.ts'
-import { openTarget, type TargetChoice } from './target.ts'
+import { flagsOfTarget, openTarget, type TargetChoice } from './target.ts'
 
 const command = 'weft identity rotate'
 
@@ -19,8 +19,8 @@ export async function rotate({ choice, wait }: RotateRequest): Promise<void> {
   const before = await readRotation(command, target)
   if (before.phase !== 'stable') {
     throw new Failure(
-      `${command}: a rotation is under way, ${before.phase} since ${before.since}: follow it with ` +
-        'weft identity status --watch',
+      `${command}: a rotation is under way, ${before.phase} since ${before.since}, and no other was asked for: ` +
+        `follow this one with weft identity status --watch${flagsOfTarget(choice)}`,
       { status: 1 },
     )
   }

@@ -17,8 +17,9 @@ export interface ShowRequest {
 export async function showRotation({ choice, watch, output }: ShowRequest): Promise<void> {
   const target = await openTarget(command, choice)
   const read = () => readRotation(command, target)
+  // Who cannot be asked to begin with is told so, and not tried again.
+  const status = await read()
   if (!watch) {
-    const status = await read()
     print(
       output,
       () => status,
@@ -26,8 +27,8 @@ export async function showRotation({ choice, watch, output }: ShowRequest): Prom
     )
     return
   }
-  for await (const status of follow(read)) {
-    const text = output === 'json' ? JSON.stringify(status) : `${describeRotation(status, Date.now())}\n`
+  for await (const next of follow(read)) {
+    const text = output === 'json' ? JSON.stringify(next) : `${describeRotation(next, Date.now())}\n`
     process.stdout.write(`${text}\n`)
   }
 }

@@ -1,3 +1,4 @@
+import { flagsOf, word } from '../kubernetes/command-line.ts'
 import { clusterTarget } from './cluster-target.ts'
 import { directoryTarget } from './directory-target.ts'
 
@@ -9,6 +10,13 @@ export interface TargetChoice {
   readonly context: string | undefined
   /** Where the control plane of a cluster runs. */
   readonly weftNamespace: string
+}
+
+/** The flags, each with a space ahead, by which another command is about the same control plane. */
+export function flagsOfTarget({ stateDir, context, weftNamespace }: TargetChoice): string {
+  return stateDir
+    ? ` --state-dir ${word(stateDir)}`
+    : flagsOf({ context, namespace: weftNamespace }, '--weft-namespace')
 }
 
 /** Strings by key: what a ConfigMap holds, and the file in its stead on one machine. */

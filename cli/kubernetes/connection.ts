@@ -48,7 +48,8 @@ export async function connect({ command, context }: ConnectOptions): Promise<Con
       return await requester(method, path, body)
     } catch (cause) {
       const why = (cause as Error).message || String((cause as NodeJS.ErrnoException).code)
-      throw failure(command, `the API server ${cluster.server} does not answer: ${why}`, cause)
+      const message = `${command}: the API server ${cluster.server} does not answer: ${why}`
+      throw new Failure(message, { status: 2, cause, transient: true })
     }
   }
   const get = async <T>(path: string): Promise<Seen<T>> => seenIn<T>(await send('GET', path))
