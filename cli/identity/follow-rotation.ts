@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { RotationStatus } from '#mesh/rotation-status.ts'
 import { Failure } from '../failure.ts'
+import { mayPass } from './may-pass.ts'
 
 export interface Pauses {
   /** Milliseconds between looks. */
@@ -33,10 +34,4 @@ export async function* follow(
     told = text
     await delay(usual)
   }
-}
-
-/** The failure, where it may go by itself; throws it elsewhere. */
-function mayPass(error: unknown): Failure {
-  if (error instanceof Failure && error.transient) return error
-  throw error
 }

@@ -1,11 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { Failure } from '../failure.ts'
+import { mayPass } from './may-pass.ts'
 
 /** Milliseconds between looks. */
 const interval = 250
 /** Milliseconds after which somebody who looks on is told. */
 const silence = 1_000
 
-/** Looks until there is something to be seen; undefined after `timeout` milliseconds. Says on standard error why it waits. */
+/**
+ * Looks until there is something to be seen; undefined after `timeout` milliseconds. Says on standard error why it waits, and
+ * the first failure that may go by itself, after which it looks on.
+ */
 export async function until<T>(
   timeout: number,
   waiting: string,
@@ -13,8 +18,14 @@ export async function until<T>(
 ): Promise<T | undefined> {
   const began = performance.now()
   let told = false
+  let failed = false
   for (;;) {
-    const seen = await look()
+    const found = await look().catch(mayPass)
+    const seen = found instanceof Failure ? undefined : found
+    if (found instanceof Failure && !failed) {
+      process.stderr.write(`${found.message}; it is tried again\n`)
+      failed = true
+    }
     const waited = performance.now() - began
     if (seen !== undefined || waited >= timeout) return seen
     if (!told && waited >= silence) {
