@@ -1,10 +1,14 @@
 import { pino } from 'pino'
+import { LogOutput } from './log-output.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
 export type Fields = Record<string, unknown>
 
-/** Structured log: one JSON object a line. A field named `error` that holds an Error is written as its message. */
+/**
+ * Structured log: one JSON object a line. A field named `error` that holds an Error is written as its message. Writing
+ * never throws; lines that standard output does not take are lost, and how many is told when it does again.
+ */
 export interface Log {
   level: LogLevel
   debug(message: string, fields?: Fields): void
@@ -23,7 +27,10 @@ export interface LogOptions {
 }
 
 export function createLog({ component, level = 'info', write }: LogOptions): Log {
-  const destination = write ? { write } : pino.destination({ dest: 1, sync: true })
+  // pino's own destination lets a failed write end the process.
+  const destination = write
+    ? { write }
+    : new LogOutput(1, (lines) => root.warn({ lines }, 'log lines were lost'))
   const root = pino(
     {
       base: { component },
