@@ -9,6 +9,9 @@ export interface RenewingOptions<T extends Lifetime> {
   readonly failed: (error: unknown, current: T | undefined) => void
 }
 
+/** Rests at most so long, in milliseconds, before it looks at the clock again. */
+const restLimit = 30_000
+
 /** A certificate, say, that is obtained, renewed at half-life, and kept while renewal fails. */
 export class Renewing<T extends Lifetime> {
   readonly #options: RenewingOptions<T>
@@ -71,12 +74,13 @@ export class Renewing<T extends Lifetime> {
     }
   }
 
-  /** Waits for the renewal time, or until another renewal has moved it. */
+  /** Waits for the renewal time for a while, or until another renewal has moved it. */
   async #rest(signal: AbortSignal): Promise<void> {
     const moved = new AbortController()
     this.#moved = () => moved.abort()
-    // Timers hold at most 2^31 ms; the loop rests again.
-    const wait = Math.min(this.#renewAt - Date.now(), 2 ** 31 - 1)
+    // A certificate ends by the clock on the wall, and timers know nothing of it: they stand still while the machine
+    // sleeps, and a clock that is put forward does not move them.
+    const wait = Math.min(this.#renewAt - Date.now(), restLimit)
     await sleep(wait, AbortSignal.any([signal, moved.signal]))
   }
 }
