@@ -84,11 +84,11 @@ export class Discovery {
    */
   async ask(ip: IpAddress, signal: AbortSignal): Promise<void> {
     const name = `${this.#options.view.current().settings.network}/${ip}`
-    const question = this.#questions.ask(name)
-    if (!question) return this.#unasked(ip)
+    const asked = this.#questions.ask(name)
+    if (!asked) return this.#unasked(ip)
     this.#options.metrics.questions.set(this.#questions.size)
-    if (question.isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
-    await Promise.race([question.answer, sleep(1_000, signal)])
+    if (asked.isNew) this.#send({ typeUrl: typeUrls.address, resourceNamesSubscribe: [name] })
+    await asked.question.answer(1_000, signal)
   }
 
   /**
