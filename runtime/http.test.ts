@@ -1,6 +1,6 @@
 import { once } from 'node:events'
-import { type IncomingMessage, request, Server } from 'node:http'
-import { connect } from 'node:net'
+import { createServer, type IncomingMessage, request, Server } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
@@ -42,6 +42,12 @@ describe('a route', () => {
     expect(await json.json()).toEqual({ name: 'a b' })
     const typed = await fetch(`${url}/typed`)
     expect([typed.status, typed.headers.get('content-type')]).toEqual([203, 'text/x'])
+  })
+
+  it('answers bytes as they are', async () => {
+    const url = await start({ routes: { 'GET /bytes': () => ({ type: 'text/x', body: Buffer.from('ä') }) } })
+    const answer = await fetch(`${url}/bytes`)
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual(['text/x', 'ä'])
   })
 
   it('is given the body, up to 64 KiB of it', async () => {
@@ -128,6 +134,46 @@ describe('the server', () => {
     for (let i = 0; i < 2; i++)
       inner.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }))
     expect((await fetch(`${url}/text`)).status).toBe(200)
+  })
+
+  it.each<[string, Partial<HttpOptions>, string]>([
+    ['all', { maxConnections: 3 }, '127.0.0.2'],
+    ['one address', { maxConnectionsOfOneAddress: 3 }, '127.0.0.1'],
+  ])('has a limit of connections of %s, and room again when one of them ends', async (_, limits, other) => {
+    await start({ host: undefined, ...limits })
+    const open = async (localAddress = '127.0.0.1'): Promise<{ socket: Socket; end: Promise<string> }> => {
+      const socket = connect({ host: '127.0.0.1', port: server!.port, localAddress })
+      const ends = ['close', 'error'].map((event) => once(socket.resume(), event).then(() => 'ended'))
+      const end = Promise.race([...ends, delay(200, 'stays')]).catch(() => 'ended')
+      await once(socket, 'connect').catch(() => {})
+      return { socket, end }
+    }
+    const three = [await open(), await open(), await open()]
+    expect(await (await open(other)).end).toBe('ended')
+    expect(await Promise.all(three.map(({ end }) => end))).toEqual(['stays', 'stays', 'stays'])
+    three[0]!.socket.destroy()
+    await delay(20)
+    expect(await (await open(other)).end).toBe('stays')
+  })
+
+  it('leaves room for others where one address has all that it may', async () => {
+    await start({ host: undefined, maxConnectionsOfOneAddress: 2 })
+    for (let i = 0; i < 4; i++)
+      connect({ host: '127.0.0.1', port: server!.port, localAddress: '127.0.0.2' }).on('error', () => {})
+    await delay(20)
+    expect((await fetch(`http://127.0.0.1:${server!.port}/text`)).status).toBe(200)
+  })
+
+  it('keeps a limit that it was made with', async () => {
+    let made: Server | undefined
+    await start({
+      create: (settings, listener) => {
+        made = createServer(settings, listener)
+        made.maxConnections = 7
+        return made
+      },
+    })
+    expect(made?.maxConnections).toBe(7)
   })
 
   it('closes at once, whoever is still connected', async () => {

@@ -6,6 +6,7 @@ import type {
   ServerOptions,
   ServerResponse,
 } from 'node:http'
+import { limitConnectionsOfOneAddress } from './limit-connections.ts'
 import type { Log } from './log.ts'
 
 // An import of node:http reads its lazy exports as well, and with them loads undici: 6 MB of private memory in every
@@ -23,7 +24,7 @@ export interface HttpRequest {
 
 export interface HttpAnswer {
   readonly status?: number
-  /** Content type; JSON when the body is not a string. */
+  /** Content type; JSON when the body is neither text nor bytes. */
   readonly type?: string
   readonly body: unknown
   /** Ends the connection instead of answering. */
@@ -47,7 +48,11 @@ export interface HttpOptions {
   readonly loopbackOnly?: boolean
   /** Bytes that a body may have; 64 KiB by default. */
   readonly bodyLimit?: number
-  /** Makes the server; one without TLS by default. */
+  /** Connections that may be open, 256 by default; others are closed at once. */
+  readonly maxConnections?: number
+  /** Connections of one address that may be open, so that nobody takes the room of all; any number by default. */
+  readonly maxConnectionsOfOneAddress?: number
+  /** Makes the server, which may have a limit of connections of its own; one without TLS by default. */
   readonly create?: (options: ServerOptions, listener: RequestListener) => Server
   readonly log: Log
 }
@@ -66,6 +71,8 @@ export async function serveHttp({
   log,
   loopbackOnly = false,
   bodyLimit = 64 * 1024,
+  maxConnections = 256,
+  maxConnectionsOfOneAddress = Number.POSITIVE_INFINITY,
   create = createServer,
 }: HttpOptions): Promise<HttpServer> {
   const server = create({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
@@ -78,6 +85,8 @@ export async function serveHttp({
         if (!response.headersSent) send(response, internalError)
       })
   })
+  server.maxConnections ||= maxConnections
+  limitConnectionsOfOneAddress(server, maxConnectionsOfOneAddress)
   await new Promise<void>((resolve, reject) => {
     const where = host === undefined ? `port ${port}` : `${host}:${port}`
     server.once('error', (cause) => reject(new Error(`cannot listen on ${where}`, { cause })))
@@ -142,7 +151,8 @@ async function readBody(request: IncomingMessage, bodyLimit: number): Promise<st
 
 function send(response: ServerResponse, { status = 200, type, body, hangUp = false }: HttpAnswer): void {
   if (hangUp) return void response.destroy()
-  const text = typeof body === 'string' ? body : `${JSON.stringify(body, null, 2)}\n`
+  const isBytes = body instanceof Uint8Array
+  const text = typeof body === 'string' || isBytes ? body : `${JSON.stringify(body, null, 2)}\n`
   response.writeHead(status, {
     'content-type': type ?? (typeof body === 'string' ? 'text/plain; charset=utf-8' : 'application/json'),
   })

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { ports } from '#mesh/ports.ts'
 import { authorityClient } from '#runtime/authority-client.ts'
 import { ControlChannel } from '#runtime/control-channel.ts'
+import { exposition } from '#runtime/exposition.ts'
 import { type HttpServer, serveHttp } from '#runtime/http.ts'
 import { sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
@@ -202,11 +203,14 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     return missing === undefined ? { body: 'ready\n' } : { status: 503, body: `waits for ${missing}\n` }
   }
   const probes = config.probes && ip ? { 'GET /probe/*': probeRoute({ table: config.probes, ip }) } : {}
-  const exposition = async () => ({ type: registry.contentType, body: await registry.metrics() })
+  const metricsRoutes = { 'GET /metrics': exposition(registry) }
+  const readinessRoutes = { 'GET /ready': ready, ...probes }
+  // Anybody may ask these; the kubelet and Prometheus ask from one address each, over a few connections.
+  const open = { host: undefined, maxConnections: 256, maxConnectionsOfOneAddress: 32, log }
   const endpoints: HttpServer[] = await Promise.all([
     serveHttp({ host: '127.0.0.1', port: ports.admin, routes: adminRoutes(admin), loopbackOnly: true, log }),
-    serveHttp({ host: undefined, port: ports.metrics, routes: { 'GET /metrics': exposition }, log }),
-    serveHttp({ host: undefined, port: ports.readiness, routes: { 'GET /ready': ready, ...probes }, log }),
+    serveHttp({ ...open, port: ports.metrics, routes: metricsRoutes }),
+    serveHttp({ ...open, port: ports.readiness, routes: readinessRoutes }),
   ])
 
   const running = Promise.all([
