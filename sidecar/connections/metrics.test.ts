@@ -97,4 +97,45 @@ describe('metrics', () => {
     record[Symbol.dispose]()
     expect(await registry.metrics()).not.toMatch(/10\.78\.0\.1|4321/)
   })
+
+  it('tell a thousand sets of labels apart; peers that come later are other, and no connection is lost', async () => {
+    const { connections, value } = measured()
+    const open = (name: string, direction: 'inbound' | 'outbound' = 'inbound') => {
+      const record = connections.open(direction, { ip: ip('10.77.0.1') })
+      const job = workload(name, ['10.77.0.1'], { namespace: name })
+      if (direction === 'inbound') record.source = { ip: ip('10.77.0.1'), workload: job }
+      else record.destinationWorkload = job
+      record.peer = identity(name, name)
+      record.connected()
+      record.carried.sent = 10
+      return record
+    }
+    const first = open('job-0')
+    for (let i = 1; i < 1_500; i++) open(`job-${i}`)[Symbol.dispose]()
+    // Whoever was there before is told apart on.
+    first[Symbol.dispose]()
+    for (let i = 0; i < 500; i++) open(`cart-${i}`, 'outbound')[Symbol.dispose]()
+
+    for (const [name, total] of [
+      ['istio_tcp_connections_opened_total', 2_000],
+      ['istio_tcp_connections_closed_total', 2_000],
+      ['istio_tcp_received_bytes_total', 20_000],
+    ] as const) {
+      const lines = await value(name)
+      expect(lines).toHaveLength(1_002)
+      const sum = lines.reduce((all, line) => all + Number(/ (\d+)$/.exec(line)![1]), 0)
+      expect(sum).toBe(total)
+      const others = lines.filter((line) => line.includes('"other"'))
+      expect(others).toEqual([
+        expect.stringMatching(
+          /source_workload="other",source_workload_namespace="other",source_principal="other",.* 5000?$/,
+        ),
+        expect.stringMatching(
+          /destination_workload="other",destination_workload_namespace="other",destination_principal="other",destination_service="other",.* 5000?$/,
+        ),
+      ])
+    }
+    expect(await value('weft_label_sets')).toEqual(['weft_label_sets 1000'])
+    expect(await value('weft_label_sets_limit')).toEqual(['weft_label_sets_limit 1000'])
+  })
 })

@@ -1,26 +1,14 @@
-import { formatSpiffeId } from '#mesh/spiffe-id.ts'
-import type { Workload } from '#mesh/workload.ts'
 import { Counter, Gauge, Histogram, type Registry } from '#runtime/metrics.ts'
 import type { ConnectionRecord } from './record.ts'
 import { refusalReason } from './refusal.ts'
-
-const tcpLabels = [
-  'reporter',
-  'source_workload',
-  'source_workload_namespace',
-  'source_principal',
-  'destination_workload',
-  'destination_workload_namespace',
-  'destination_principal',
-  'destination_service',
-  'connection_security_policy',
-] as const
+import { LabelSets, labelSetLimit, tcpLabels } from './tcp-labels.ts'
 
 export type ConnectionMetrics = ReturnType<typeof connectionMetrics>
 
 /** Istio's names for what existing dashboards show, weft's own for the rest. Labels name workloads, never addresses. */
 export function connectionMetrics(registry: Registry, live: () => number) {
   const registers = [registry]
+  const labelSets = new LabelSets()
   const counter = (name: string, help: string) =>
     new Counter({ name, help, labelNames: [...tcpLabels], registers })
   const opened = counter('istio_tcp_connections_opened_total', 'TCP connections opened')
@@ -57,16 +45,24 @@ export function connectionMetrics(registry: Registry, live: () => number) {
     registers,
     collect: () => open.set(live()),
   })
+  const sets: Gauge = new Gauge({
+    name: 'weft_label_sets',
+    help: 'Sets of labels that connections are counted by; at the limit, new peers are counted as other',
+    registers,
+    collect: () => sets.set(labelSets.size),
+  })
+  const mostSets = new Gauge({ name: 'weft_label_sets_limit', help: 'A fixed number', registers })
+  mostSets.set(labelSetLimit)
 
   return {
     connected: (record: ConnectionRecord): void => {
-      opened.inc(tcpLabelsOf(record))
+      opened.inc(labelSets.of(record))
       connect.observe({ direction: record.direction }, (record.connectMs ?? 0) / 1_000)
     },
     report: (record: ConnectionRecord): void => {
       const { direction, carried, connectMs, refusal } = record
       if (connectMs !== undefined) {
-        const labels = tcpLabelsOf(record)
+        const labels = labelSets.of(record)
         closed.inc(labels)
         received.inc(labels, carried.sent)
         sent.inc(labels, carried.received)
@@ -81,24 +77,6 @@ export function connectionMetrics(registry: Registry, live: () => number) {
 /** Plaintext whose source address is a meshed workload's: something there bypasses its sidecar. */
 export function isPlaintextFromMesh({ direction, peer, source }: ConnectionRecord): boolean {
   return direction === 'inbound' && !peer && source.workload?.tunnel === 'hbone'
-}
-
-function tcpLabelsOf(record: ConnectionRecord): Record<(typeof tcpLabels)[number], string> {
-  const { direction, peer, source, destinationWorkload, service } = record
-  const principal = (workload: Workload | undefined) =>
-    workload ? formatSpiffeId(workload.identity) : 'unknown'
-  const proved = peer ? formatSpiffeId(peer) : 'unknown'
-  return {
-    reporter: direction === 'inbound' ? 'destination' : 'source',
-    source_workload: source.workload?.canonicalName || source.workload?.name || 'unknown',
-    source_workload_namespace: source.workload?.namespace ?? 'unknown',
-    source_principal: direction === 'inbound' ? proved : principal(source.workload),
-    destination_workload: destinationWorkload?.canonicalName || destinationWorkload?.name || 'unknown',
-    destination_workload_namespace: destinationWorkload?.namespace ?? 'unknown',
-    destination_principal: direction === 'outbound' ? proved : principal(destinationWorkload),
-    destination_service: service?.hostname ?? 'unknown',
-    connection_security_policy: peer ? 'mutual_tls' : 'none',
-  }
 }
 
 function policyOf({ refusal }: ConnectionRecord): string {
