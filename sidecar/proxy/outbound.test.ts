@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { IpAddress, OriginalDestination } from '#mesh/address.ts'
+import { ports } from '#mesh/ports.ts'
 import { backendKey, identity, ip, service, settings, to, workload } from '#mesh/testing/mesh.ts'
 import type { Workload } from '#mesh/workload.ts'
 import { type Application, application } from '../testing/application.ts'
@@ -125,6 +126,22 @@ describe('a connection of the application', () => {
     await story
     expect(await client.end).toBe('reset')
     expect(record()?.refusal).toMatchObject({ kind: 'upstream', failure: 'denied_by_peer' })
+  })
+
+  it.each<[string, { ip: string; port: number }, number]>([
+    ['the canary', to('10.77.0.9', ports.canary), ports.canary],
+    ['the outbound listener', to('10.77.0.9', ports.outbound), ports.outbound],
+    ['the inbound listener, by a service', virtual, ports.inbound],
+  ])('to %s of the pod itself is reset once, and not dialled', async (_, destination, port) => {
+    const services = { [backendKey]: [{ servicePort: 80, targetPort: ports.inbound }] }
+    const itself = workload('self', ['10.77.0.9'], { services })
+    const view = settledView({ workloads: [itself], services: [service(['10.77.100.1'])] })
+    const { client, story, record, connections } = await dialled(view, destination)
+    await story
+    expect(await client.end).toBe('reset')
+    expect(record()).toMatchObject({ destination, endpoint: undefined })
+    expect(record()?.refusal).toEqual({ kind: 'forbidden_port', port })
+    expect(connections.size).toBe(0)
   })
 
   it('to the pod itself goes there directly, in plaintext', async () => {

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { type IpAddress, type OriginalDestination, parseIp } from '#mesh/address.ts'
+import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
 import { type Route, resolveRoute } from '#mesh/route.ts'
 import { sameIdentity } from '#mesh/spiffe-id.ts'
 import type { Connections } from '../connections/connections.ts'
@@ -44,6 +45,8 @@ export async function outbound(
   if (!view.current().settled) return refuse({ kind: 'not_ready', missing: 'the mesh’s settings' })
   const route = await findRoute(destination, record)
   if (route.kind === 'refused') return refuse({ kind: 'route', reason: route.reason })
+  const itself = toItself(route)
+  if (itself) return refuse(itself)
 
   let upstream: Upstream
   try {
@@ -89,4 +92,13 @@ export async function outbound(
     const { serial } = peer
     return isRevoked(peer, picture.trust) ? { kind: 'peer_revoked', identity, serial } : undefined
   }
+}
+
+/** What led to a port of this sidecar's own could come back to it without end. */
+function toItself(route: Route): Refusal | undefined {
+  if (route.kind !== 'endpoints') return undefined
+  const itself = route.endpoints.find(
+    ({ transport, address }) => transport === 'own' && forbiddenAuthorityPorts.has(address.port),
+  )
+  return itself && { kind: 'forbidden_port', port: itself.address.port }
 }

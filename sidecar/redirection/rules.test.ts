@@ -18,8 +18,9 @@ describe('redirection as text', () => {
       # The tunnel, metrics and readiness listeners take their connections themselves.
       -A WEFT_INBOUND -p tcp -m multiport --dports 15008,15020,15021 -j RETURN
       -A WEFT_INBOUND -p tcp -j REDIRECT --to-ports 15006
-      # The capture canary: the sidecar dials it itself, so it comes ahead of the owner match.
-      -A WEFT_OUTPUT -p tcp --dport 15099 -m addrtype --dst-type LOCAL -j REDIRECT --to-ports 15001
+      # The capture canary: the sidecar dials it itself, so it comes ahead of the owner match. On loopback only, or a
+      # connection to it at the pod’s own address, which the sidecar would dial, would come back to the sidecar for ever.
+      -A WEFT_OUTPUT -p tcp -d 127.0.0.1/32 --dport 15099 -j REDIRECT --to-ports 15001
       # The sidecar’s own traffic.
       -A WEFT_OUTPUT -m owner --uid-owner 1337 -j RETURN
       # Within the pod, its own addresses included.
@@ -34,11 +35,13 @@ describe('redirection as text', () => {
     `)
   })
 
-  test('IPv6 differs in the addresses that are never captured', () => {
+  test('IPv6 differs in the canary’s address and in the addresses that are never captured', () => {
     expect(
       difference(redirectionRules('ipv4', nothing), redirectionRules('ipv6', nothing)),
     ).toMatchInlineSnapshot(`
-      "- -A WEFT_OUTPUT -d 169.254.0.0/16 -j RETURN
+      "- -A WEFT_OUTPUT -p tcp -d 127.0.0.1/32 --dport 15099 -j REDIRECT --to-ports 15001
+      - -A WEFT_OUTPUT -d 169.254.0.0/16 -j RETURN
+      + -A WEFT_OUTPUT -p tcp -d ::1/128 --dport 15099 -j REDIRECT --to-ports 15001
       + -A WEFT_OUTPUT -d fe80::/10 -j RETURN
       + -A WEFT_OUTPUT -d fd00:ec2::254/128 -j RETURN"
     `)

@@ -51,8 +51,9 @@ function outbound(family: Family, { outboundPorts, outboundRanges }: Exclusions)
   const append = `-A ${chains.outbound}`
   const ranges = outboundRanges.filter(({ bytes }) => (bytes.length === 4) === (family === 'ipv4'))
   return [
-    '# The capture canary: the sidecar dials it itself, so it comes ahead of the owner match.',
-    `${append} -p tcp --dport ${ports.canary} -m addrtype --dst-type LOCAL -j REDIRECT --to-ports ${ports.outbound}`,
+    '# The capture canary: the sidecar dials it itself, so it comes ahead of the owner match. On loopback only, or a',
+    '# connection to it at the pod’s own address, which the sidecar would dial, would come back to the sidecar for ever.',
+    `${append} -p tcp -d ${loopback[family]} --dport ${ports.canary} -j REDIRECT --to-ports ${ports.outbound}`,
     '# The sidecar’s own traffic.',
     `${append} -m owner --uid-owner ${sidecarUid} -j RETURN`,
     '# Within the pod, its own addresses included.',
@@ -64,6 +65,8 @@ function outbound(family: Family, { outboundPorts, outboundRanges }: Exclusions)
     `${append} -p tcp -j REDIRECT --to-ports ${ports.outbound}`,
   ]
 }
+
+const loopback: Readonly<Record<Family, string>> = { ipv4: '127.0.0.1/32', ipv6: '::1/128' }
 
 const neverCaptured: Readonly<Record<Family, readonly string[]>> = {
   ipv4: ['169.254.0.0/16'],

@@ -139,6 +139,16 @@ describe.skipIf(lacks('redirection in the kernel')).each(families)('redirection,
     await expect(dial(pod, of.loopback, ports.canary, sidecarUid)).rejects.toThrow('ECONNREFUSED')
   })
 
+  test('the canary’s port at the pod’s own address is refused at once, and leads nobody back to the sidecar', async () => {
+    const taken = seen.length
+    for (const ip of of.index ? [podIp] : [podIp, '127.0.0.2']) {
+      for (const uid of [1000, sidecarUid]) {
+        await expect(dial(pod, ip, ports.canary, uid)).rejects.toThrow('ECONNREFUSED')
+      }
+    }
+    expect(seen.slice(taken)).toEqual([])
+  })
+
   test('the canary of the inbound side is answered through redirection only', async () => {
     const shown = formatSocketAddress({ ip: podIp, port: ports.canary })
     expect(await dial(peer, podIp, ports.canary)).toBe(`sidecar, inbound, for ${shown}`)
