@@ -1,11 +1,10 @@
-import { IstioCertificateServiceService } from '#proto/istio/v1/auth/ca.ts'
 import { serveHttp } from '#runtime/http.ts'
 import { aborted } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Registry as Metrics } from '#runtime/metrics.ts'
 import { type Authority, createAuthority } from './authority/authority.ts'
 import { type Authenticate, authenticate } from './authority/bearer.ts'
-import type { Revocable } from './authority/certificate-service.ts'
+import { certificateServiceDefinition, type Revocable } from './authority/certificate-service.ts'
 import { failureRate, limitFailures } from './authority/failed-attempts.ts'
 import { RateLimit } from './authority/rate-limit.ts'
 import { revocationMetrics } from './authority/revocation/metrics.ts'
@@ -184,6 +183,6 @@ interface Services {
 function createServer({ discovery, authority, identify, revocable }: Services) {
   const server = createGrpcServer()
   server.addService(DiscoveryService.definition, discovery.implementation)
-  server.addService(IstioCertificateServiceService, authority.certificateService(identify, revocable))
+  server.addService(certificateServiceDefinition, authority.certificateService(identify, revocable))
   return server
 }

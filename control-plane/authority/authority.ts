@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
+import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import { spiffeId } from '#mesh/spiffe-id.ts'
-import type { IstioCertificateServiceServer } from '#proto/istio/v1/auth/ca.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
 import type { Authenticate } from './bearer.ts'
@@ -48,8 +48,8 @@ export interface AuthorityOptions {
 
 /** Who signs identities. Everything that it keeps renews itself. */
 export interface Authority {
-  /** The handlers of `IstioCertificateService`. */
-  certificateService(authenticate: Authenticate, revocable: Revocable): IstioCertificateServiceServer
+  /** The handlers of `certificateServiceDefinition`. */
+  certificateService(authenticate: Authenticate, revocable: Revocable): UntypedServiceImplementation
   /** Who signs workloads' certificates now. */
   readonly signer: Signer
   readonly roots: Roots

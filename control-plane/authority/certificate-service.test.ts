@@ -1,21 +1,24 @@
 import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { credentials, Metadata, Server, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js'
+import { credentials, Metadata, ServerCredentials, type ServiceError, status } from '@grpc/grpc-js'
 import { describe, expect, test } from 'vitest'
 import {
-  type IstioCertificateRequest,
+  IstioCertificateRequest,
   type IstioCertificateResponse,
   IstioCertificateServiceClient,
-  IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
+import { createGrpcServer } from '../grpc-server.ts'
 import { authenticate } from './bearer.ts'
+import { certificateServiceDefinition } from './certificate-service.ts'
 import { openFileTokens } from './file-tokens/file-tokens.ts'
+import { mostBytes } from './read-request.ts'
 import { mostLive } from './serials/live-serials.ts'
 import { day, hour, registry, start, type TestAuthority, testAuthority } from './testing/authority.ts'
 import { ecKeys, makeCsr } from './testing/csr.ts'
 import { MemoryLedger } from './testing/memory-ledger.ts'
 import { hasOpenssl, openssl } from './testing/openssl.ts'
+import { framed, RawClient } from './testing/raw-client.ts'
 import type { TokenVerifier } from './tokens.ts'
 
 const shop = `
@@ -31,6 +34,8 @@ interface Served extends TestAuthority {
   readonly revoked: Set<string>
   readonly token: (pod: string) => Promise<string>
   create(request: Partial<IstioCertificateRequest>, token?: string): Promise<IstioCertificateResponse>
+  /** A client that sends what it likes, when it likes. */
+  raw(): RawClient
 }
 
 /** The authority behind a real gRPC server, dialled as a sidecar would: trust from the bundle, name verified. */
@@ -42,9 +47,9 @@ async function served(options: { lifetime?: number; verifier?: TokenVerifier } =
   const ledger = new MemoryLedger()
   const revoked = new Set<string>()
   const { chain, privateKey } = mesh.authority.serving.current
-  const server = new Server()
+  const server = createGrpcServer()
   server.addService(
-    IstioCertificateServiceService,
+    certificateServiceDefinition,
     mesh.authority.certificateService((call) => authenticate(call, options.verifier ?? tokens), {
       ledger,
       isRevoked: (podUid) => revoked.has(podUid),
@@ -77,6 +82,7 @@ async function served(options: { lifetime?: number; verifier?: TokenVerifier } =
         )
       })
     },
+    raw: () => new RawClient({ port, ca: mesh.authority.trustBundle.current, servername: name }),
     [Symbol.dispose]: () => {
       client.close()
       server.forceShutdown()
@@ -328,6 +334,83 @@ describe('a refusal', () => {
     const error = await refusal(mesh.create({ csr: makeCsr() }, 't'))
     expect(error.code).toBe(status.UNAVAILABLE)
     expect(error.details).toMatch(/^no certificate can be issued now: try again \(reference [0-9a-f]{8}\)$/)
+  })
+})
+
+describe('a request', () => {
+  test('of whoever shows no token, or a bad one, is refused before it is whole, and its stream ends', async () => {
+    using mesh = await served()
+    using client = mesh.raw()
+    const calls = Array.from({ length: 90 }, (_, i) => client.call(i % 2 === 0 ? undefined : 'e30.e30.e30'))
+    for (const call of calls) call.write(framed(Buffer.alloc(1_000), { announced: 8_000_000 }))
+    for (const call of calls) {
+      expect(await call.status).toBe(status.UNAUTHENTICATED)
+      await call.closed
+    }
+    const { metrics } = mesh
+    expect(await metrics.metrics()).toContain('weft_certificates_refused_total{reason="missing_token"} 45')
+    expect(await metrics.metrics()).toContain('weft_certificates_refused_total{reason="malformed"} 45')
+  })
+
+  test('is not taken in while its token is judged', async () => {
+    const judged = Promise.withResolvers<never>()
+    using mesh = await served({ verifier: { verify: () => judged.promise } })
+    using client = mesh.raw()
+    const calls = Array.from({ length: 40 }, () => client.call('t'))
+    for (const call of calls) call.write(framed(Buffer.alloc(1_000_000), {}))
+    await client.settled()
+    // Twice the window of HTTP/2 on each, of the megabyte: once in the stream's own buffer, once on the way there.
+    expect(client.bytesWritten).toBeLessThan(calls.length * 140_000)
+    judged.reject(new Error('no'))
+    for (const call of calls) expect(await call.status).toBe(status.UNAVAILABLE)
+  })
+
+  test('of more than 64 KiB is refused while it comes', async () => {
+    using mesh = await served()
+    using client = mesh.raw()
+    const call = client.call(await mesh.token('frontend-1'))
+    call.write(framed(Buffer.alloc(mostBytes + 1_000), { announced: 8_000_000 }))
+    expect(await call.status).toBe(status.RESOURCE_EXHAUSTED)
+    await call.closed
+    expect(mesh.records).toContainEqual(
+      expect.objectContaining({ reason: 'request_too_large', podName: 'frontend-1' }),
+    )
+  })
+
+  test.each([
+    ['never comes', undefined, 'missing_request'],
+    ['is none', framed(Buffer.from('ffffffff', 'hex'), {}), 'malformed_request'],
+  ])('that %s is INVALID_ARGUMENT', async (_, bytes, reason) => {
+    using mesh = await served()
+    using client = mesh.raw()
+    const call = client.call(await mesh.token('frontend-1'))
+    if (bytes) call.write(bytes)
+    call.end()
+    expect(await call.status).toBe(status.INVALID_ARGUMENT)
+    expect(mesh.records).toContainEqual(expect.objectContaining({ reason }))
+  })
+
+  test('whose caller leaves is let go', async () => {
+    using mesh = await served()
+    using client = mesh.raw()
+    const call = client.call(await mesh.token('frontend-1'))
+    await client.settled()
+    call.reset()
+    await expect
+      .poll(() => mesh.records)
+      .toContainEqual(expect.objectContaining({ reason: 'missing_request' }))
+  })
+
+  test('is answered once it is whole, though the caller sends on', async () => {
+    using mesh = await served()
+    using client = mesh.raw()
+    const call = client.call(await mesh.token('frontend-1'))
+    const request = { csr: makeCsr(), validityDuration: 0, metadata: undefined }
+    const message = framed(Buffer.from(IstioCertificateRequest.encode(request).finish()), {})
+    call.write(Buffer.concat([message, message, message]))
+    expect(await call.status).toBe(status.OK)
+    await call.closed
+    expect(mesh.ledger.issued).toHaveLength(1)
   })
 })
 

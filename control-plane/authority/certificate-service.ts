@@ -1,16 +1,23 @@
-import { type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js'
+import {
+  type ServiceDefinition,
+  type sendUnaryData,
+  status,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js'
 import type { SpiffeId } from '#mesh/spiffe-id.ts'
-import type {
+import {
   IstioCertificateRequest,
-  IstioCertificateResponse,
-  IstioCertificateServiceServer,
+  type IstioCertificateResponse,
+  IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
-import type { Authenticate, IncomingCall } from './bearer.ts'
+import { closeOnceAnswered } from '../http2-stream.ts'
+import type { Authenticate } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { type CertificateRecords, type Refusal, recordIssued, recordRefused } from './certificate-records.ts'
 import { parseCsr } from './csr.ts'
 import { type Issued, issue } from './issue.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { type CertificateCall, mostBytes, type ReadRequest, RequestReader } from './read-request.ts'
 import type { LiveSerials } from './serials/live-serials.ts'
 import type { SerialLedger } from './serials/serial-ledger.ts'
 import type { SurplusKeys } from './serials/surplus-keys.ts'
@@ -34,6 +41,18 @@ export interface CertificateServiceOptions {
   readonly now: () => number
 }
 
+/**
+ * The service as published, with requests left encoded. A call is handled from its headers on, as one whose requests are
+ * a stream: else grpc-js takes in the whole message before anybody asks who sends it.
+ */
+export const certificateServiceDefinition: ServiceDefinition = {
+  createCertificate: {
+    ...IstioCertificateServiceService.createCertificate,
+    requestStream: true,
+    requestDeserialize: (bytes: Buffer) => bytes,
+  },
+}
+
 export interface CertificateLimits {
   /** By pod UID, so that one pod cannot use up what its siblings need. */
   readonly perPod: RateLimit
@@ -48,19 +67,23 @@ export interface Revocable {
 }
 
 /** `IstioCertificateService`: the token says who calls, the request only which key the caller holds. */
-export function certificateService(options: CertificateServiceOptions): IstioCertificateServiceServer {
+export function certificateService(options: CertificateServiceOptions): UntypedServiceImplementation {
+  const requests = new RequestReader()
   const createCertificate = async (call: CertificateCall, callback: CertificateCallback): Promise<void> => {
-    const decision = await decide(call, call.request, options)
+    closeOnceAnswered(call)
     const peer = call.getPeer()
+    const decision = await decide(call, requests, options)
     if (decision.kind === 'refused') return callback(recordRefused(options.records, decision, peer))
     recordIssued(options.records, { ...decision, peer })
     // All roots are one entry, the last: that is where clients of this API look for whom to trust.
     return callback(null, { certChain: [...decision.issued.chain, options.roots().join('')] })
   }
-  return { createCertificate: (call, callback) => void createCertificate(call, callback) }
+  return {
+    createCertificate: (call: CertificateCall, callback: CertificateCallback) =>
+      void createCertificate(call, callback),
+  }
 }
 
-type CertificateCall = ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>
 type CertificateCallback = sendUnaryData<IstioCertificateResponse>
 
 type Decision =
@@ -68,8 +91,8 @@ type Decision =
   | Refusal
 
 async function decide(
-  call: IncomingCall,
-  request: IstioCertificateRequest,
+  call: CertificateCall,
+  requests: RequestReader,
   options: CertificateServiceOptions,
 ): Promise<Decision> {
   const authentication = await options.authenticate(call)
@@ -83,6 +106,8 @@ async function decide(
   if (options.live.isFull(caller.podUid)) {
     return { ...tooManyLive, detail: 'the pod has as many as it may', caller }
   }
+  const request = decodeRequest(await requests.read(call, caller.podUid))
+  if ('kind' in request) return { ...request, caller }
   const csr = parseCsr(request.csr)
   if (csr.kind === 'refused') {
     return { ...badRequest, reason: `csr_${csr.problem}`, detail: csr.detail, caller }
@@ -106,6 +131,15 @@ async function decide(
   }
   const refusal = await keep(issued, caller, options)
   return refusal ?? { kind: 'issued', issued, caller, identity }
+}
+
+function decodeRequest(read: ReadRequest): IstioCertificateRequest | Refusal {
+  if (read.kind !== 'read') return unread[read.kind]
+  try {
+    return IstioCertificateRequest.decode(read.message)
+  } catch (error) {
+    return { ...badRequest, reason: 'malformed_request', detail: messageOf(error) }
+  }
 }
 
 /** Has the serial kept before the certificate is given out; a refusal when that must not be. */
@@ -166,6 +200,26 @@ const badRequest = {
   kind: 'refused',
   code: status.INVALID_ARGUMENT,
   message: 'the certificate request was not accepted',
+} as const
+
+const unread = {
+  too_large: {
+    ...badRequest,
+    reason: 'request_too_large',
+    code: status.RESOURCE_EXHAUSTED,
+    detail: `it has more than ${mostBytes} bytes`,
+  },
+  too_slow: {
+    ...badRequest,
+    reason: 'request_too_slow',
+    code: status.DEADLINE_EXCEEDED,
+    detail: 'it was not whole in time',
+  },
+  missing: {
+    ...badRequest,
+    reason: 'missing_request',
+    detail: 'the call ended before its request was whole',
+  },
 } as const
 
 const badValidity = {

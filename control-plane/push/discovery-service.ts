@@ -4,6 +4,7 @@ import type { Log } from '#runtime/log.ts'
 import type { Authenticate } from '../authority/bearer.ts'
 import { RateLimit } from '../authority/rate-limit.ts'
 import type { Caller } from '../authority/tokens.ts'
+import { closeOnceAnswered } from '../http2-stream.ts'
 import { diff } from '../model/diff.ts'
 import type { Model } from '../model/model.ts'
 import { Delivery } from './delivery.ts'
@@ -99,6 +100,7 @@ export class DiscoveryService {
     }
     // Without a listener a failing call would end the process.
     call.on('error', () => {})
+    closeOnceAnswered(call)
     const authentication = await this.#options.authenticate(call)
     if (authentication.kind === 'refused') {
       const { reason, detail, code, message, told } = authentication
