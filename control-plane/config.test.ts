@@ -15,6 +15,14 @@ test('needs a registry and a state directory; the rest has defaults', () => {
   })
 })
 
+test('every address is also had where the kernel has no IPv6', () => {
+  const listen = { WEFT_LISTEN: '[::]:15012', WEFT_METRICS_LISTEN: '[::]:15014' }
+  expect(readConfig({ WEFT_REGISTRY: 'kubernetes', ...listen })).toMatchObject({
+    listen: { host: undefined, port: 15012 },
+    metricsListen: { host: undefined, port: 15014 },
+  })
+})
+
 test('in Kubernetes needs no state directory', () => {
   const { registry } = readConfig({ WEFT_REGISTRY: 'kubernetes', WEFT_POD_NAME: 'weft-control-plane-0' })
   expect(registry).toEqual({ kind: 'kubernetes', podName: 'weft-control-plane-0', caSecret: undefined })

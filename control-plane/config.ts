@@ -1,12 +1,13 @@
 import { hostname } from 'node:os'
-import { Environment, type HostPort, parseDuration } from '#runtime/env.ts'
+import { Environment, parseDuration } from '#runtime/env.ts'
+import { type Listen, listenOn } from '#runtime/listen.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
 import type { CaFiles } from './authority/plugged/file-source.ts'
 
 export interface ControlPlaneConfig {
   readonly registry: RegistryConfig
-  readonly listen: HostPort
-  readonly metricsListen: HostPort
+  readonly listen: Listen
+  readonly metricsListen: Listen
   /** Milliseconds that a workload's certificate is good for. */
   readonly certificateLifetime: number
   /** The control plane's own namespace: part of the names on its certificate. */
@@ -54,8 +55,8 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   const env = new Environment(variables)
   const config: ControlPlaneConfig = {
     registry: readRegistry(env),
-    listen: env.address('WEFT_LISTEN', { default: '0.0.0.0:15012' }),
-    metricsListen: env.address('WEFT_METRICS_LISTEN', { default: '127.0.0.1:15014' }),
+    listen: listenOn(env.address('WEFT_LISTEN', { default: '0.0.0.0:15012' })),
+    metricsListen: listenOn(env.address('WEFT_METRICS_LISTEN', { default: '127.0.0.1:15014' })),
     certificateLifetime: env.parsed(
       'WEFT_CERTIFICATE_LIFETIME',
       parseLifetime,

@@ -1,20 +1,20 @@
+import { openDoor } from '#runtime/door.ts'
+import { doorMetrics } from '#runtime/door-metrics.ts'
 import { serveHttp } from '#runtime/http.ts'
 import { aborted } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
 import { createMetrics, type Registry as Metrics } from '#runtime/metrics.ts'
+import { RateLimit } from '#runtime/rate-limit.ts'
 import { type Authority, createAuthority } from './authority/authority.ts'
 import { type Authenticate, authenticate } from './authority/bearer.ts'
 import { certificateServiceDefinition, type Revocable } from './authority/certificate-service.ts'
 import { failureRate, limitFailures } from './authority/failed-attempts.ts'
-import { RateLimit } from './authority/rate-limit.ts'
 import { revocationMetrics } from './authority/revocation/metrics.ts'
 import { refuseRevoked } from './authority/revocation/refuse-revoked.ts'
 import { Revocations } from './authority/revocation/revocations.ts'
 import type { ControlPlaneConfig } from './config.ts'
-import { mostOfOneAddress, openDoor } from './door/door.ts'
-import { doorMetrics } from './door/metrics.ts'
 import { openFilePlatform } from './file-platform.ts'
-import { createGrpcServer, shutDown } from './grpc-server.ts'
+import { createGrpcServer, mostOfOneAddress, shutDown } from './grpc-server.ts'
 import { openKubernetesPlatform } from './kubernetes-platform.ts'
 import type { RegistryState } from './model/registry-state.ts'
 import type { Platform } from './platform.ts'
@@ -158,9 +158,9 @@ export async function serve(
   const connections = server.createConnectionInjector(servingCredentials(authority.serving))
   const door = stack.adopt(
     await openDoor(config.listen, {
-      most: config.checkTokenAddress ? mostOfOneAddress : Number.POSITIVE_INFINITY,
+      ofOneAddress: config.checkTokenAddress ? mostOfOneAddress : Number.POSITIVE_INFINITY,
       take: (connection) => connections.injectConnection(connection),
-      metrics: doorMetrics(metrics),
+      metrics: doorMetrics(metrics, doorMetricNames),
       log,
     }),
     (opened) => opened.close(),
@@ -171,6 +171,12 @@ export async function serve(
     take: (state) => void take(state),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
+}
+
+const doorMetricNames = {
+  open: 'weft_control_plane_connections',
+  refused: 'weft_control_plane_connections_refused_total',
+  server: 'the control plane',
 }
 
 interface Services {

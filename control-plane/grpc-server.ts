@@ -13,6 +13,9 @@ const serverOptions = {
   'grpc.enable_channelz': 0,
 }
 
+/** What a node has that hides its pods behind its own address: two connections of each of 110 pods, and some. */
+export const mostOfOneAddress = 256
+
 /** Milliseconds that calls may take to end once the server is told to. */
 const shutdownLimit = 3_000
 

@@ -4,6 +4,8 @@ import { connect, type SecureVersion } from 'node:tls'
 import { credentials, Server, status } from '@grpc/grpc-js'
 import { expect, test, vi } from 'vitest'
 import { spiffeId } from '#mesh/spiffe-id.ts'
+import { openDoor } from '#runtime/door.ts'
+import { doorMetrics } from '#runtime/door-metrics.ts'
 import { silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { FileSigners } from './authority/file-signers.ts'
@@ -12,8 +14,6 @@ import { makeRoot } from './authority/root.ts'
 import { controlPlaneNames, Serving } from './authority/serving.ts'
 import { StateDirectory } from './authority/state-directory.ts'
 import { temporaryFolder } from './authority/testing/temporary-folder.ts'
-import { openDoor } from './door/door.ts'
-import { doorMetrics } from './door/metrics.ts'
 import { pod, registry } from './model/testing/registries.ts'
 import { typeUrls } from './model/type-urls.ts'
 import { DiscoveryService } from './push/discovery-service.ts'
@@ -48,9 +48,9 @@ async function serve() {
   const door = await openDoor(
     { host: '127.0.0.1', port: 0 },
     {
-      most: 4,
+      ofOneAddress: 4,
       take: (connection) => connections.injectConnection(connection),
-      metrics: doorMetrics(metrics),
+      metrics: doorMetrics(metrics, { open: 'open', refused: 'refused', server: 'a test' }),
       log: silentLog,
     },
   )
@@ -128,6 +128,6 @@ test('a connection that ends is counted no more, also when it never called', asy
     await shown(port, roots)
     await expect(shown(port, roots, 'TLSv1.2')).rejects.toThrow(/protocol version/)
   }
-  const open = metrics.getSingleMetric('weft_control_plane_connections')!
+  const open = metrics.getSingleMetric('open')!
   await vi.waitFor(async () => expect((await open.get()).values).toMatchObject([{ value: 0 }]))
 })

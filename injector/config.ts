@@ -1,12 +1,7 @@
-import { Environment, type HostPort } from '#runtime/env.ts'
+import { Environment } from '#runtime/env.ts'
+import { type Listen, listenOn } from '#runtime/listen.ts'
 import { type LogLevel, logLevels } from '#runtime/log.ts'
 import { readSettings, type Settings } from './settings.ts'
-
-/** A host of undefined is every address, of both families or of IPv4 where the kernel has no IPv6. */
-export interface Listen {
-  readonly host: string | undefined
-  readonly port: number
-}
 
 export interface InjectorConfig {
   readonly settings: Settings
@@ -42,8 +37,4 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
   }
   env.done()
   return config
-}
-
-function listenOn({ host, port }: HostPort): Listen {
-  return { host: host === '::' ? undefined : host, port }
 }

@@ -1,4 +1,5 @@
 import { request as httpsRequest, type RequestOptions } from 'node:https'
+import { connect as connectTcp } from 'node:net'
 import { type ConnectionOptions, connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import jsonPatch from 'fast-json-patch'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -235,6 +236,16 @@ describe('the webhook', () => {
     expect(status).toBe(415)
   })
 
+  it('answers although one address holds all the connections that it gets', async () => {
+    const { webhook: port } = await injector.ports
+    const dial = () =>
+      connectTcp({ port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => {})
+    const silent = Array.from({ length: 200 }, dial)
+    await expect.poll(() => silent.filter(({ destroyed }) => destroyed).length).toBe(200 - 64)
+    expect((await ask(reviewOf())).response.allowed).toBe(true)
+    for (const each of silent) each.destroy()
+  })
+
   it('shows a certificate for its own name, by TLS 1.2 at least', async () => {
     const { protocol, peer, socket } = await injector.handshake()
     socket.destroy()
@@ -250,6 +261,7 @@ describe('the webhook', () => {
     const { metrics } = await injector.ports
     const text = await (await fetch(`http://127.0.0.1:${metrics}/metrics`)).text()
     expect(text).toMatch(/weft_injector_reviews_total\{result="injected"\} [1-9]/)
+    expect(text).toMatch(/weft_injector_connections_refused_total\{reason="too_many_connections"\} 136/)
     expect(text).toMatch(/weft_injector_reviews_total\{result="garbage"\} [1-9]/)
     expect(text).toMatch(/weft_injector_certificate_expiry_timestamp_seconds \d/)
     expect(JSON.stringify(injector.lines)).not.toMatch(/PRIVATE|token-one/)

@@ -100,6 +100,7 @@ export async function runInjector(config: InjectorConfig, options: RunOptions): 
       return await review(body, reviewing).finally(end)
     },
     ready: () => missing() === undefined,
+    connections: metrics.connections,
     log,
   })
   certificates.onRenewed((renewed) => webhook.show(renewed))

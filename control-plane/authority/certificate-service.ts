@@ -10,13 +10,13 @@ import {
   type IstioCertificateResponse,
   IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
+import type { RateLimit } from '#runtime/rate-limit.ts'
 import { closeOnceAnswered } from '../http2-stream.ts'
 import type { Authenticate } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { type CertificateRecords, type Refusal, recordIssued, recordRefused } from './certificate-records.ts'
 import { parseCsr } from './csr.ts'
 import { type Issued, issue } from './issue.ts'
-import type { RateLimit } from './rate-limit.ts'
 import { type CertificateCall, mostBytes, type ReadRequest, RequestReader } from './read-request.ts'
 import type { LiveSerials } from './serials/live-serials.ts'
 import type { SerialLedger } from './serials/serial-ledger.ts'

@@ -1,8 +1,8 @@
 import { Metadata, status } from '@grpc/grpc-js'
 import { expect, test } from 'vitest'
+import { RateLimit } from '#runtime/rate-limit.ts'
 import type { Authentication } from './bearer.ts'
 import { limitFailures } from './failed-attempts.ts'
-import { RateLimit } from './rate-limit.ts'
 import { recordingLog } from './testing/recording-log.ts'
 
 const caller = { namespace: 'shop', podName: 'cart-1', podUid: 'uid-1', serviceAccount: 'cart' }

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js'
 import type { Log } from '#runtime/log.ts'
+import { RateLimit } from '#runtime/rate-limit.ts'
 import { type Authenticate, type Authentication, peerAddress } from './bearer.ts'
-import { RateLimit } from './rate-limit.ts'
 
 export interface FailedAttemptsOptions {
   /** By address. What is under way counts as failed until it is judged. */

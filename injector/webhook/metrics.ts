@@ -1,3 +1,4 @@
+import { doorMetrics } from '#runtime/door-metrics.ts'
 import { Counter, Gauge, Histogram, type Registry } from '#runtime/metrics.ts'
 
 export type WebhookMetrics = ReturnType<typeof webhookMetrics>
@@ -16,6 +17,11 @@ export function webhookMetrics(registry: Registry) {
       help: 'How long reviews took; the API server waits five seconds',
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 5],
       registers,
+    }),
+    connections: doorMetrics(registry, {
+      open: 'weft_injector_connections',
+      refused: 'weft_injector_connections_refused_total',
+      server: 'the webhook',
     }),
     certificateFailures: new Counter({
       name: 'weft_injector_certificate_failures_total',

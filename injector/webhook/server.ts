@@ -1,21 +1,24 @@
 import { createServer, type Server } from 'node:https'
+import { boundConnections } from '#runtime/door.ts'
+import type { DoorMetrics } from '#runtime/door-metrics.ts'
 import { type HttpServer, serveHttp } from '#runtime/http.ts'
+import type { Listen } from '#runtime/listen.ts'
 import type { Log } from '#runtime/log.ts'
 import { type ServingCertificate, servingContext } from '../certificate/serving-certificate.ts'
-import type { Listen } from '../config.ts'
 import type { ReviewAnswer } from '../review/review.ts'
 
 /** Bytes of a review. The API server takes no pod of more than 1.5 MB, and sends it whole with a little around it. */
 export const reviewLimit = 3 * 1024 * 1024
 
-/** More than an API server opens; together with the limit on reviews it bounds what they take in memory. */
-const connectionLimit = 128
+/** More than an API server opens, and so many that few pods together fill them: whoever has most makes room then. */
+export const connectionBounds = { ofOneAddress: 64, together: 1_024 }
 
 export interface WebhookServerOptions {
   readonly listen: Listen
   readonly certificate: ServingCertificate
   readonly review: (body: string) => Promise<ReviewAnswer>
   readonly ready: () => boolean
+  readonly connections: DoorMetrics
   readonly log: Log
 }
 
@@ -26,7 +29,7 @@ export interface WebhookServer extends HttpServer {
 
 /** Serves `/inject` and `/ready` over TLS. Rejects when it cannot listen. */
 export async function serveWebhook(options: WebhookServerOptions): Promise<WebhookServer> {
-  const { certificate, review, ready, log } = options
+  const { certificate, review, ready, connections: metrics, log } = options
   let tls: Server | undefined
   const server = await serveHttp({
     ...options.listen,
@@ -34,8 +37,7 @@ export async function serveWebhook(options: WebhookServerOptions): Promise<Webho
     bodyLimit: reviewLimit,
     create: (settings, listener) => {
       tls = createServer({ ...settings, ...servingContext(certificate), handshakeTimeout: 5_000 }, listener)
-      tls.maxConnections = connectionLimit
-      return tls
+      return boundConnections(tls, { ...connectionBounds, metrics, log })
     },
     routes: {
       'POST /inject': ({ headers, body }) => {
