@@ -3,7 +3,6 @@ import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import { spiffeId } from '#mesh/spiffe-id.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Registry } from '#runtime/metrics.ts'
-import { RateLimit } from '#runtime/rate-limit.ts'
 import type { Authenticate } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { certificateService, type Revocable } from './certificate-service.ts'
@@ -11,6 +10,7 @@ import { Changeable, type Changing } from './changing.ts'
 import { followIssuer } from './follow-issuer.ts'
 import { endOf } from './issue.ts'
 import { Issuer } from './issuer.ts'
+import { certificateLimits } from './limits.ts'
 import { authorityMetrics } from './metrics.ts'
 import { pluggedMetrics } from './plugged/metrics.ts'
 import { pluggedSigners, plugIn } from './plugged/plug-in.ts'
@@ -136,10 +136,7 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
       ? plugIn(plugged, { roots, issuer, log, adopted })
       : unplug(roots, () => makeRoot(trustDomain, now())),
   )
-  const limits = {
-    perPod: new RateLimit(podRate),
-    perIdentity: new RateLimit(identityRate),
-  }
+  const limits = certificateLimits(lifetime)
   const surplus = new SurplusKeys({ lifetime, log, counted: metrics.surplusKeys, now })
   const live = new LiveSerials(now)
   return {
@@ -183,8 +180,3 @@ export async function createAuthority(options: AuthorityOptions): Promise<Author
       }),
   }
 }
-
-/** Restarts in a loop need some at once, certificates of ten seconds one each four: no lifetime that may be set needs more. */
-const podRate = { burst: 20, perSecond: 0.25 }
-/** Five hundred replicas may start together. */
-const identityRate = { burst: 500, perSecond: 20 }

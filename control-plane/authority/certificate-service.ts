@@ -10,13 +10,13 @@ import {
   type IstioCertificateResponse,
   IstioCertificateServiceService,
 } from '#proto/istio/v1/auth/ca.ts'
-import type { RateLimit } from '#runtime/rate-limit.ts'
 import { closeOnceAnswered } from '../http2-stream.ts'
 import type { Authenticate } from './bearer.ts'
 import type { Signer } from './certificate.ts'
 import { type CertificateRecords, type Refusal, recordIssued, recordRefused } from './certificate-records.ts'
 import { parseCsr } from './csr.ts'
 import { type Issued, issue } from './issue.ts'
+import { type CertificateLimits, withinLimits } from './limits.ts'
 import { type CertificateCall, mostBytes, type ReadRequest, RequestReader } from './read-request.ts'
 import type { LiveSerials } from './serials/live-serials.ts'
 import type { SerialLedger } from './serials/serial-ledger.ts'
@@ -51,13 +51,6 @@ export const certificateServiceDefinition: ServiceDefinition = {
     requestStream: true,
     requestDeserialize: (bytes: Buffer) => bytes,
   },
-}
-
-export interface CertificateLimits {
-  /** By pod UID, so that one pod cannot use up what its siblings need. */
-  readonly perPod: RateLimit
-  /** By namespace and service account. */
-  readonly perIdentity: RateLimit
 }
 
 /** What makes sure that every certificate can be taken back. */
@@ -163,10 +156,6 @@ async function keep(
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
-}
-
-function withinLimits({ namespace, serviceAccount, podUid }: Caller, limits: CertificateLimits): boolean {
-  return limits.perPod.take(podUid) && limits.perIdentity.take(`${namespace}/${serviceAccount}`)
 }
 
 /** Milliseconds; undefined when the caller asks for less than nothing. */
