@@ -288,15 +288,44 @@ test('a pod that is gone, replaced or renamed ends its stream', () => {
   }
 })
 
-test('a large mesh comes in responses below 1 MiB, the own workload in the first', () => {
+test('a large mesh comes in responses below 1 MiB, the own workload at the end of the last', () => {
   const many = Array.from({ length: 9_000 }, (_, i) => pod(`shop/pod-${i}`, `10.77.${i >> 8}.${i & 255}`))
   const model = modelOf(registry({ workloads: many, services: [service('shop/pod', '10.77.200.1')] }))
-  const client = new Client(model, 'pod-8999').subscribeToAll().settle()
+  const client = new Client(model, 'pod-0').subscribeToAll().settle()
   expect(client.names(address)).toHaveLength(9_001)
   const responses = client.received.filter(({ type }) => type === address)
   expect(responses.length).toBeGreaterThan(1)
-  expect(responses[0]?.resources[0]?.name).toBe(uid('shop/pod-8999'))
+  expect(responses.at(-1)?.resources.at(-1)?.name).toBe(uid('shop/pod-0'))
+  for (const response of responses.slice(0, -1)) {
+    expect(response.resources.map(({ name }) => name)).not.toContain(uid('shop/pod-0'))
+  }
   for (const response of responses) expect(encodeResponse(response).length).toBeLessThanOrEqual(1024 * 1024)
+})
+
+test('a large mesh that changes meanwhile keeps the own workload back all the same, and then sends it as it is', () => {
+  const many = Array.from({ length: 9_000 }, (_, i) => pod(`shop/pod-${i}`, `10.77.${i >> 8}.${i & 255}`))
+  const client = new Client(modelOf(registry({ workloads: many })), 'pod-0').subscribeToAll()
+  const ofAddresses = () => client.received.filter(({ type }) => type === address)
+  while (ofAddresses().length === 0) client.read()
+  const [own, ...others] = many
+  const changed = [
+    { ...own!, labels: { app: 'another' } },
+    ...others.map((each) => ({ ...each, ready: false })),
+  ]
+  const model = modelOf(registry({ workloads: changed }))
+  client.publish(model)
+  client.settle()
+  const responses = ofAddresses()
+  const carriers = responses.filter(({ resources }) =>
+    resources.some(({ name }) => name === uid('shop/pod-0')),
+  )
+  expect(carriers).toHaveLength(1)
+  expect(carriers[0]?.resources.find(({ name }) => name === uid('shop/pod-0'))).toBe(
+    model.types.get(address)!.byName.get(uid('shop/pod-0')),
+  )
+  // Nobody is first heard of after it.
+  const before = responses.slice(0, responses.indexOf(carriers[0]!) + 1)
+  expect(new Set(before.flatMap(({ resources }) => resources.map(({ name }) => name))).size).toBe(9_000)
 })
 
 describe('the trust bundle', () => {

@@ -109,15 +109,20 @@ export class Subscription {
     for (const endpoint of this.#endpoints(name, sight)) this.#pending.add(endpoint)
   }
 
-  /** Makes pending what differs between the client's versions and the model; its own workload comes first. */
+  /**
+   * Makes pending what differs between the client's versions and the model. Its own workload comes last, in the last
+   * response if there are several: a sidecar that has it serves, and must know by then what else there is.
+   */
   #compare(known: ReadonlyMap<string, string>, sight: Sight): void {
     const { byName } = this.#set(sight) ?? { byName: new Map<string, Resource>() }
-    for (const name of [sight.scope.uid, ...byName.keys()]) {
+    for (const name of byName.keys()) {
       const resource = this.#held(name, sight)
       if (resource && known.get(name) !== resource.version) this.#pending.add(name)
     }
     for (const name of known.keys()) if (!this.#held(name, sight)) this.#pending.add(name)
     for (const name of this.#asked) if (!this.#seen(name, sight)) this.#pending.add(name)
+    const { uid } = sight.scope
+    if (this.#pending.delete(uid)) this.#pending.add(uid)
   }
 
   /** The client held it, or is to hold it: either way it must hear. */
