@@ -2,6 +2,7 @@ import { exclusionVariables } from '#mesh/exclusions.ts'
 import { initName } from '#mesh/injected.ts'
 import type { Options } from '../decide/options.ts'
 import type { Settings } from '../settings.ts'
+import { containerResources } from './resources.ts'
 import { initMounts } from './volumes.ts'
 
 /** Sets redirection up and ends. The only container of weft's with capabilities, and the only one that runs as root. */
@@ -11,7 +12,8 @@ export function initContainer(options: Options, { images, imagePullPolicy }: Set
     image: images.init,
     imagePullPolicy,
     env: variables(options),
-    resources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
+    // The sidecar's: it ends before that one starts, so it costs nothing, and a class or quota of the pod holds for both.
+    resources: containerResources(options.resources),
     securityContext: {
       runAsUser: 0,
       runAsGroup: 0,

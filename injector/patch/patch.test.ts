@@ -144,3 +144,27 @@ describe('how long a sidecar may drain', () => {
     expect(variables.find(({ name }) => name === 'WEFT_DRAIN_DEADLINE')?.value).toBe(deadline)
   })
 })
+
+describe('the resources of a pod', () => {
+  const equal = { cpu: '500m', memory: '256Mi' }
+  const annotations = {
+    'weft.dev/proxy-cpu-request': '100m',
+    'weft.dev/proxy-cpu-limit': '100m',
+    'weft.dev/proxy-memory-request': '128Mi',
+    'weft.dev/proxy-memory-limit': '128Mi',
+  }
+
+  it('are equal to its limits in every container, if those of the application and of the sidecar are', () => {
+    const { spec } = injected({
+      metadata: { name: 'web', annotations },
+      spec: { containers: [{ ...app, resources: { requests: equal, limits: equal } }] },
+    }) as { spec: { initContainers?: unknown[]; containers: unknown[] } }
+    const containers = [...spec.initContainers!, ...spec.containers] as { name: string; resources: unknown }[]
+    const own = { cpu: '100m', memory: '128Mi' }
+    expect(Object.fromEntries(containers.map(({ name, resources }) => [name, resources]))).toEqual({
+      'weft-init': { requests: own, limits: own },
+      'weft-proxy': { requests: own, limits: own },
+      app: { requests: equal, limits: equal },
+    })
+  })
+})

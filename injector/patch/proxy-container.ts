@@ -1,9 +1,10 @@
 import { proxyName } from '#mesh/injected.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 import { formatProbeTable, type ProbeTable } from '#mesh/probes.ts'
-import type { Options, Resources } from '../decide/options.ts'
+import type { Options } from '../decide/options.ts'
 import type { Pod } from '../pod.ts'
 import type { Settings } from '../settings.ts'
+import { containerResources } from './resources.ts'
 import { fileVariables, proxyMounts } from './volumes.ts'
 
 export const probesVariable = 'WEFT_PROBES'
@@ -52,7 +53,7 @@ export function proxyContainer(
       timeoutSeconds: 2,
       failureThreshold: 3,
     },
-    resources: resources(options.resources),
+    resources: containerResources(options.resources),
     securityContext: {
       runAsUser: sidecarUid,
       runAsGroup: sidecarUid,
@@ -83,15 +84,4 @@ function hostPort({ host, port }: Settings['controlPlane']): string {
 /** Five seconds are kept for ending in good order, or half of a period that is shorter than ten. */
 function drainDeadline(gracePeriodSeconds: number): string {
   return `${Math.round(Math.max(gracePeriodSeconds - 5, gracePeriodSeconds / 2) * 1_000)}ms`
-}
-
-function resources({ cpuRequest, cpuLimit, memoryRequest, memoryLimit }: Resources): unknown {
-  return {
-    requests: amounts(cpuRequest, memoryRequest),
-    limits: amounts(cpuLimit, memoryLimit),
-  }
-}
-
-function amounts(cpu: string | undefined, memory: string | undefined) {
-  return { ...(cpu !== undefined && { cpu }), ...(memory !== undefined && { memory }) }
 }
