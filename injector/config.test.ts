@@ -29,4 +29,27 @@ describe('the environment of an injector', () => {
     expect(() => readConfig(bad)).toThrow(EnvironmentError)
     expect(() => readConfig(bad)).toThrow(/WEFT_IMAGE_PULL_POLICY.*\n.*WEFT_PROXY_CPU_LIMIT.*\n.*WEFT_LISTEN/)
   })
+
+  it('refuses a sidecar’s request over its limit, which the API server would refuse in every pod', () => {
+    expect(() => readConfig({ WEFT_PROXY_MEMORY_REQUEST: '1Gi' })).toThrow(
+      'WEFT_PROXY_MEMORY_REQUEST is "1Gi": write a quantity such as 100m or 128Mi, at most the 512Mi of WEFT_PROXY_MEMORY_LIMIT',
+    )
+    const cpu = { WEFT_PROXY_CPU_REQUEST: '1', WEFT_PROXY_CPU_LIMIT: '500m' }
+    expect(() => readConfig(cpu)).toThrow(/WEFT_PROXY_CPU_REQUEST is "1": .* at most the 500m/)
+    const equal = {
+      WEFT_PROXY_MEMORY_REQUEST: '0.5Gi',
+      WEFT_PROXY_MEMORY_LIMIT: '512Mi',
+      WEFT_PROXY_CPU_REQUEST: '8',
+    }
+    expect(readConfig(equal).settings.resources).toMatchObject({ memoryRequest: '0.5Gi', cpuRequest: '8' })
+    const bad = { WEFT_PROXY_MEMORY_REQUEST: '1Gi', WEFT_PROXY_MEMORY_LIMIT: 'lots' }
+    expect(() => readConfig(bad)).toThrow(/^WEFT_PROXY_MEMORY_LIMIT is "lots": write a quantity[^\n]*$/)
+  })
+
+  it('requests no more than the limit by default', () => {
+    expect(readConfig({ WEFT_PROXY_MEMORY_LIMIT: '64Mi' }).settings.resources).toMatchObject({
+      memoryRequest: '64Mi',
+      memoryLimit: '64Mi',
+    })
+  })
 })

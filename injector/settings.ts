@@ -42,19 +42,53 @@ export function readSettings(env: Environment): Settings {
     controlPlaneName,
     trustDomain: env.string('WEFT_TRUST_DOMAIN', { default: 'cluster.local' }),
     clusterId: env.string('WEFT_CLUSTER_ID', { default: 'Kubernetes' }),
-    resources: {
-      cpuRequest: quantity(env, 'WEFT_PROXY_CPU_REQUEST', '10m'),
-      cpuLimit: quantity(env, 'WEFT_PROXY_CPU_LIMIT'),
-      memoryRequest: quantity(env, 'WEFT_PROXY_MEMORY_REQUEST', '96Mi'),
-      memoryLimit: quantity(env, 'WEFT_PROXY_MEMORY_LIMIT', '512Mi'),
-    },
+    resources: readResources(env),
     logLevel: env.oneOf('WEFT_PROXY_LOG_LEVEL', logLevels, { default: 'info' }),
   }
 }
+
+function readResources(env: Environment): Resources {
+  const cpuLimit = quantity(env, 'WEFT_PROXY_CPU_LIMIT')
+  const memoryLimit = quantity(env, 'WEFT_PROXY_MEMORY_LIMIT', '512Mi')
+  return {
+    cpuRequest: request(env, 'WEFT_PROXY_CPU_REQUEST', '10m', {
+      name: 'WEFT_PROXY_CPU_LIMIT',
+      limit: cpuLimit,
+    }),
+    cpuLimit,
+    memoryRequest: request(env, 'WEFT_PROXY_MEMORY_REQUEST', '96Mi', {
+      name: 'WEFT_PROXY_MEMORY_LIMIT',
+      limit: memoryLimit,
+    }),
+    memoryLimit,
+  }
+}
+
+const example = 'a quantity such as 100m or 128Mi'
 
 /** Undefined leaves the resource out: a sidecar's processor time is not limited by default. */
 function quantity(env: Environment, name: string, fallback?: string): string | undefined {
   if (fallback === undefined && env.optional(name) === undefined) return undefined
   const parse = (text: string) => (parseQuantity(text) === undefined ? undefined : text)
-  return env.parsed(name, parse, 'a quantity such as 100m or 128Mi', { default: fallback, empty: '' })
+  return env.parsed(name, parse, example, { default: fallback, empty: '' })
+}
+
+/** The API server refuses every pod with a request over its limit, and would be the first to say so. */
+function request(
+  env: Environment,
+  name: string,
+  fallback: string,
+  { name: limitName, limit }: { readonly name: string; readonly limit: string | undefined },
+): string {
+  // A limit that cannot be read is told of already.
+  const most = limit === undefined ? undefined : parseQuantity(limit)
+  const fits = (text: string): boolean => {
+    const amount = parseQuantity(text)
+    return amount !== undefined && (most === undefined || amount <= most)
+  }
+  const expected = most === undefined ? example : `${example}, at most the ${limit} of ${limitName}`
+  return env.parsed(name, (text) => (fits(text) ? text : undefined), expected, {
+    default: fits(fallback) ? fallback : limit,
+    empty: '',
+  })
 }
