@@ -17,6 +17,13 @@ describe('the environment of an injector', () => {
     })
   })
 
+  it('may name namespaces that are left alone', () => {
+    expect(readConfig({}).excludedNamespaces).toEqual([])
+    expect(readConfig({ WEFT_EXCLUDED_NAMESPACES: 'kube-system,legacy,' })).toMatchObject({
+      excludedNamespaces: ['kube-system', 'legacy'],
+    })
+  })
+
   it('names everything after its namespace', () => {
     expect(readConfig({ WEFT_NAMESPACE: 'mesh' })).toMatchObject({
       dnsName: 'weft-injector.mesh.svc',

@@ -13,6 +13,8 @@ export interface InjectorConfig {
   readonly trustBundle: string
   /** File with the bearer token; read again for every call. */
   readonly token: string
+  /** Namespaces whose pods the webhook is never asked about, whatever their labels say; its own is one as well. */
+  readonly excludedNamespaces: readonly string[]
   /** Milliseconds between looks for pods that should be meshed and are not. */
   readonly reconcileInterval: number
   /** Milliseconds from SIGTERM until the webhook is closed: as long as API servers may still dial it. */
@@ -31,6 +33,7 @@ export function readConfig(variables: Readonly<Record<string, string | undefined
     dnsName: env.string('WEFT_DNS_NAME', { default: `weft-injector.${settings.namespace}.svc` }),
     trustBundle: env.string('WEFT_TRUST_BUNDLE', { default: '/var/run/weft/trust/bundle.pem' }),
     token: env.string('WEFT_TOKEN', { default: '/var/run/weft/token/token' }),
+    excludedNamespaces: env.list('WEFT_EXCLUDED_NAMESPACES', (text) => text, 'namespaces', { default: [] }),
     reconcileInterval: env.duration('WEFT_RECONCILE_INTERVAL', { default: 300_000 }),
     drainDelay: env.duration('WEFT_DRAIN_DELAY', { default: 5_000 }),
     logLevel: env.oneOf('WEFT_LOG_LEVEL', logLevels, { default: 'info' }),

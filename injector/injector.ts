@@ -110,6 +110,7 @@ export async function runInjector(config: InjectorConfig, options: RunOptions): 
   const reconciler = new Reconciler({
     cluster,
     settings,
+    excluded: config.excludedNamespaces,
     interval: config.reconcileInterval,
     log: log.child({ part: 'reconciler' }),
     metrics: registry,

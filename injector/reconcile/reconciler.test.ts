@@ -21,6 +21,7 @@ function reconciler() {
     fails: undefined as Error | undefined,
     tellFails: undefined as Error | undefined,
     pods: { shop: [], other: [] } as Record<string, RunningPod[]>,
+    looked: [] as string[],
     asking: [] as RunningPod[],
     told: [] as string[],
   }
@@ -31,6 +32,7 @@ function reconciler() {
       return [...Object.keys(world.pods).map((name) => namespaceOf(name, labels)), namespaceOf('plain', {})]
     },
     async *pods(namespace) {
+      world.looked.push(namespace)
       yield* world.pods[namespace]!
     },
     async *askingPods() {
@@ -46,7 +48,7 @@ function reconciler() {
   const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>)
   const log = createLog({ component: 'test', write })
   const { settings } = injection
-  const made = new Reconciler({ cluster, settings, interval: 5, log, metrics })
+  const made = new Reconciler({ cluster, settings, excluded: ['legacy'], interval: 5, log, metrics })
   return {
     world,
     lines,
@@ -85,6 +87,23 @@ describe('the reconciler', () => {
     ])
     expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="shop"} 1')
     expect(await metric('weft_injector_unmeshed_pods')).toContain('{namespace="plain"} 1')
+  })
+
+  it('leaves alone the namespaces that are never injected, though they have the label or their pods ask', async () => {
+    const { world, look, metric } = reconciler()
+    const asking = { ...plain, metadata: { name: 'web', labels: { 'weft.dev/inject': 'true' } } }
+    const unclear = { ...plain, metadata: { name: 'web', labels: { 'weft.dev/inject': 'yes' } } }
+    world.pods = {
+      shop: [running('early')],
+      legacy: [running('old', plain, 'legacy')],
+      'kube-system': [running('dns', unclear, 'kube-system')],
+      'weft-system': [running('own', unclear, 'weft-system')],
+    }
+    world.asking = [running('asks', asking, 'legacy'), running('asks', asking, 'kube-system')]
+    await look()
+    expect(world.told).toEqual([expect.stringContaining('shop/early')])
+    expect(world.looked).toEqual(['shop'])
+    expect(await metric('weft_injector_unmeshed_pods')).not.toContain('legacy')
   })
 
   it('tells again later what could not be told', async () => {

@@ -9,6 +9,8 @@ import { whyUnmeshed } from './why-unmeshed.ts'
 export interface ReconcilerOptions {
   readonly cluster: Cluster
   readonly settings: Settings
+  /** Namespaces that nobody asks the webhook about: their pods run outside the mesh as they should. */
+  readonly excluded: readonly string[]
   /** Milliseconds from the end of one look to the next. */
   readonly interval: number
   readonly log: Log
@@ -23,10 +25,12 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #unmeshed: Gauge<'namespace'>
   readonly #failures: Counter
+  readonly #excluded: ReadonlySet<string>
   #told: ReadonlySet<string> = new Set()
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
+    this.#excluded = new Set([...options.excluded, options.settings.namespace, 'kube-system'])
     const registers = [options.metrics]
     this.#unmeshed = new Gauge({
       name: 'weft_injector_unmeshed_pods',
@@ -65,7 +69,8 @@ export class Reconciler {
       counts.set(namespace.name, (counts.get(namespace.name) ?? 0) + 1)
       if (this.#told.has(running.uid) || (await this.#tell(running, reason, signal))) seen.add(running.uid)
     }
-    const namespaces = await cluster.namespaces(signal)
+    const all = await cluster.namespaces(signal)
+    const namespaces = all.filter(({ name }) => !this.#excluded.has(name))
     for (const namespace of namespaces.filter(({ injection }) => injection)) {
       counts.set(namespace.name, 0)
       for await (const running of cluster.pods(namespace.name, signal)) await judge(running, namespace)
