@@ -1,5 +1,6 @@
 import { openDoor } from '#runtime/door.ts'
 import { doorMetrics } from '#runtime/door-metrics.ts'
+import { exposition } from '#runtime/exposition.ts'
 import { serveHttp } from '#runtime/http.ts'
 import { aborted } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
@@ -51,7 +52,7 @@ export async function runControlPlane(config: ControlPlaneConfig, options: RunOp
     ...config.metricsListen,
     log,
     routes: {
-      'GET /metrics': async () => ({ type: metrics.contentType, body: await metrics.metrics() }),
+      'GET /metrics': exposition(metrics),
       'GET /ready': () =>
         serving ? { body: 'ready\n' } : { status: 503, body: 'waiting for a first good registry\n' },
     },

@@ -1,5 +1,6 @@
 import { authorityClient } from '#runtime/authority-client.ts'
 import { ControlChannel } from '#runtime/control-channel.ts'
+import { exposition } from '#runtime/exposition.ts'
 import { serveHttp } from '#runtime/http.ts'
 import { aborted, sleep } from '#runtime/lifetime.ts'
 import type { Log } from '#runtime/log.ts'
@@ -65,7 +66,7 @@ export async function runInjector(config: InjectorConfig, options: RunOptions): 
     ...config.metricsListen,
     log,
     routes: {
-      'GET /metrics': async () => ({ type: registry.contentType, body: await registry.metrics() }),
+      'GET /metrics': exposition(registry),
       'GET /ready': () => {
         const what = missing()
         return what === undefined ? { body: 'ready\n' } : { status: 503, body: `waits for ${what}\n` }
