@@ -12,7 +12,14 @@ import { Address } from '#proto/istio/workload/workload.ts'
 import { createLog } from '#runtime/log.ts'
 import { runWeft } from '../../cli/testing/run-weft.ts'
 import { type ApiServer, hasApiServer, startApiServer } from './api-server/api-server.ts'
-import { chartObjects, create, createNamespace, createPod, createToken } from './api-server/manifests.ts'
+import {
+  chartObjects,
+  create,
+  createNamespace,
+  createPod,
+  createSettings,
+  createToken,
+} from './api-server/manifests.ts'
 
 const namespace = 'weft-system'
 const serverName = 'weft-control-plane.weft-system.svc'
@@ -64,6 +71,7 @@ describe.skipIf(!hasApiServer)('the control plane on a real API server', () => {
     api = await startApiServer()
     operator = api.client
     await createNamespace(operator, namespace)
+    await createSettings(operator)
     await createNamespace(operator, 'shop', { 'weft.dev/inject': 'enabled' })
     await createNamespace(operator, 'elsewhere')
     const templates = [

@@ -13,7 +13,7 @@ import { createLog } from '#runtime/log.ts'
 import { documentedCommands, runDocumented } from '#test/harness/documented.ts'
 import { until } from '#test/harness/until.ts'
 import { type ApiServer, hasApiServer, startApiServer } from './api-server/api-server.ts'
-import { chartObjects, create, createNamespace, createToken } from './api-server/manifests.ts'
+import { chartObjects, create, createNamespace, createSettings, createToken } from './api-server/manifests.ts'
 
 // A control plane of its own on a real API server: the root of the whole suite's cluster would change otherwise.
 const namespace = 'weft-system'
@@ -72,6 +72,7 @@ describe.skipIf(!hasApiServer)('a certificate authority in the Secret weft-ca', 
     api = await startApiServer()
     operator = api.client
     await createNamespace(operator, namespace)
+    await createSettings(operator)
     const templates = [
       'crds/peerauthentications.yaml',
       'crds/authorizationpolicies.yaml',

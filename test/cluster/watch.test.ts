@@ -11,7 +11,7 @@ import { createKubernetesRegistry } from '#control-plane/watch/kubernetes/kubern
 import { createLog, type Log, silentLog } from '#runtime/log.ts'
 import { createMetrics } from '#runtime/metrics.ts'
 import { type ApiServer, hasApiServer, startApiServer } from './api-server/api-server.ts'
-import { create, createNamespace, createPod } from './api-server/manifests.ts'
+import { create, createNamespace, createPod, createSettings } from './api-server/manifests.ts'
 import { TcpProxy } from './api-server/tcp-proxy.ts'
 
 /** Shorter than in a cluster, so that a stalled watch is found within a test. */
@@ -25,6 +25,7 @@ describe.skipIf(!hasApiServer)('watching a real API server', () => {
     api = await startApiServer()
     await createNamespace(api.client, 'weft-system')
     await createNamespace(api.client, namespace)
+    await createSettings(api.client)
     await create(api.client, {
       apiVersion: 'v1',
       kind: 'Node',

@@ -34,6 +34,7 @@ const collections: Readonly<Record<string, string>> = {
   Pod: 'pods',
   Service: 'services',
   EndpointSlice: 'endpointslices',
+  ConfigMap: 'configmaps',
 }
 
 /** Where the API server keeps objects of a manifest's kind. */
@@ -53,6 +54,16 @@ export async function createNamespace(client: ApiClient, name: string, labels: R
     apiVersion: 'v1',
     kind: 'Namespace',
     metadata: { name, labels } as Manifest['metadata'],
+  })
+}
+
+/** A mesh with every default. */
+export async function createSettings(client: ApiClient, namespace = 'weft-system') {
+  return create(client, {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'weft-settings', namespace },
+    data: { 'settings.yaml': '{}' },
   })
 }
 
