@@ -413,7 +413,7 @@ describe('a connection in plaintext', () => {
   it('from an address of the mesh that nobody told of is refused once the control plane says who has it', async () => {
     const refusing = settings({ rejectPlaintextFromMesh: true, networks: ['10.77.0.0/16'] })
     const view = settledView({ settings: refusing })
-    const tells = () => void view.apply({ workloads: [frontend] })
+    const tells = () => view.apply({ workloads: [frontend] })
     const told = await plaintext(view, { ip: '127.0.0.1', port: 9 }, '10.77.0.2', tells)
     await told.story
     expect(told.asked).toEqual(['10.77.0.2'])
