@@ -246,6 +246,16 @@ describe('the webhook', () => {
     for (const each of silent) each.destroy()
   })
 
+  it('answers although five addresses hold all the connections that each of them gets', async () => {
+    const { webhook: port } = await injector.ports
+    const silent = Array.from({ length: 5 * 64 }, (_, i) =>
+      connectTcp({ port, host: '127.0.0.1', localAddress: `127.0.0.${3 + (i % 5)}` }).on('error', () => {}),
+    )
+    await expect.poll(() => silent.filter(({ connecting }) => connecting).length).toBe(0)
+    expect((await ask(reviewOf())).response.allowed).toBe(true)
+    for (const each of silent) each.destroy()
+  })
+
   it('shows a certificate for its own name, by TLS 1.2 at least', async () => {
     const { protocol, peer, socket } = await injector.handshake()
     socket.destroy()

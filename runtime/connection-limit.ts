@@ -11,7 +11,8 @@ export interface ConnectionBounds {
 }
 
 export interface ConnectionLimitOptions extends ConnectionBounds {
-  readonly metrics: DoorMetrics
+  /** Where connections are counted; nowhere by default. */
+  readonly metrics?: DoorMetrics
   readonly log: Log
 }
 
@@ -48,7 +49,7 @@ export class ConnectionLimit {
     if (this.#count >= together) this.#makeRoom()
     this.#open.set(address, open.add(connection))
     this.#count++
-    this.#options.metrics.open.inc()
+    this.#options.metrics?.open.inc()
     connection.once('close', () => this.#forget(connection, address))
     return true
   }
@@ -66,7 +67,7 @@ export class ConnectionLimit {
 
   #reset(connection: Socket, address: string, reason: 'too_many_connections' | 'made_room'): void {
     const { metrics, log, ofOneAddress, together } = this.#options
-    metrics.refused.inc({ reason })
+    metrics?.refused.inc({ reason })
     if (this.#told.take(address)) {
       const most = reason === 'made_room' ? together : ofOneAddress
       log.warn('an address has too many connections; some of it are reset', { address, reason, most })
@@ -79,6 +80,6 @@ export class ConnectionLimit {
     if (!open?.delete(connection)) return
     if (open.size === 0) this.#open.delete(address)
     this.#count--
-    this.#options.metrics.open.dec()
+    this.#options.metrics?.open.dec()
   }
 }

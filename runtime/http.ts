@@ -6,7 +6,7 @@ import type {
   ServerOptions,
   ServerResponse,
 } from 'node:http'
-import { limitConnectionsOfOneAddress } from './limit-connections.ts'
+import { boundConnections } from './door.ts'
 import type { Log } from './log.ts'
 
 // An import of node:http reads its lazy exports as well, and with them loads undici: 6 MB of private memory in every
@@ -72,7 +72,7 @@ export async function serveHttp({
   loopbackOnly = false,
   bodyLimit = 64 * 1024,
   maxConnections = 256,
-  maxConnectionsOfOneAddress = Number.POSITIVE_INFINITY,
+  maxConnectionsOfOneAddress,
   create = createServer,
 }: HttpOptions): Promise<HttpServer> {
   const server = create({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
@@ -86,7 +86,9 @@ export async function serveHttp({
       })
   })
   server.maxConnections ||= maxConnections
-  limitConnectionsOfOneAddress(server, maxConnectionsOfOneAddress)
+  if (maxConnectionsOfOneAddress !== undefined) {
+    boundConnections(server, { ofOneAddress: maxConnectionsOfOneAddress, log })
+  }
   await new Promise<void>((resolve, reject) => {
     const where = host === undefined ? `port ${port}` : `${host}:${port}`
     server.once('error', (cause) => reject(new Error(`cannot listen on ${where}`, { cause })))

@@ -35,6 +35,8 @@ export async function serveWebhook(options: WebhookServerOptions): Promise<Webho
     ...options.listen,
     log,
     bodyLimit: reviewLimit,
+    // Those below count, which make room for a newcomer where this one would shut the door on it.
+    maxConnections: Number.POSITIVE_INFINITY,
     create: (settings, listener) => {
       tls = createServer({ ...settings, ...servingContext(certificate), handshakeTimeout: 5_000 }, listener)
       return boundConnections(tls, { ...connectionBounds, metrics, log })
