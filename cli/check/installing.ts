@@ -1,3 +1,4 @@
+import { flagsOf } from '../kubernetes/command-line.ts'
 import type { Facts } from './facts.ts'
 
 type Installed = Pick<Facts, 'namespace' | 'deployments' | 'webhooks'>
@@ -18,8 +19,9 @@ export function installing(
  * knows; weft install refuses it, so that a line that is pasted as it is resets nothing.
  */
 export function installCommand(facts: Installed, flags = ''): string {
-  const namespace = facts.namespace === 'weft-system' ? '' : ` --namespace ${facts.namespace}`
-  return `weft install${namespace}${flags}${isInstalled(facts) ? ' ...' : ''} | kubectl apply -f -`
+  // It prints, and asks no cluster: there is no context for it.
+  const place = flagsOf({ context: undefined, namespace: facts.namespace })
+  return `weft install${place}${flags}${isInstalled(facts) ? ' ...' : ''} | kubectl apply -f -`
 }
 
 /** What cannot be seen may be there. */

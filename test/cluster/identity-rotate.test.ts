@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RotationStatus } from '#mesh/rotation-status.ts'
+import { certificatesIn } from '#runtime/certificates.ts'
 import { until } from '#test/harness/until.ts'
 import { ready, weft } from './harness/installation.ts'
 import { kubectl, read } from './harness/kubectl.ts'
@@ -106,8 +107,7 @@ async function bundleOf(namespace: string): Promise<string[]> {
 }
 
 function fingerprintsIn(pem: string): string[] {
-  const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  return certificates.map((text) => {
+  return certificatesIn(pem).map((text) => {
     return new X509Certificate(text).fingerprint256.replaceAll(':', '').toLowerCase()
   })
 }
