@@ -24,6 +24,7 @@ import { listen } from './proxy/accept.ts'
 import { Affinity } from './proxy/affinity.ts'
 import { ConnectError } from './proxy/connect-error.ts'
 import { inboundPlaintext, inboundTunnel } from './proxy/inbound.ts'
+import { Knocks } from './proxy/knocks.ts'
 import { checkSocketOptions } from './proxy/original-destination.ts'
 import { outbound } from './proxy/outbound.ts'
 import { readAtMost } from './proxy/shared-reads.ts'
@@ -129,6 +130,9 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
       error,
     })
   }
+  const inStep = (): boolean => discovery.inStep
+  const knocks = new Knocks()
+  const knock = (ip: Parameters<typeof knocks.answered>[0]) => knocks.answered(ip)
   const ask = (ip: Parameters<typeof discovery.ask>[0], signal: AbortSignal) => discovery.ask(ip, signal)
   const listeners = await Promise.all([
     ...loopbacks.map((host) =>
@@ -140,7 +144,8 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
         onAccepted: (accepted) => {
           if (readiness.takeOutbound(accepted)) return
           const { socket, destination } = accepted
-          guarded(outbound(socket, destination, { view, connections, tunnels, affinity, own, ask }))
+          const outward = { view, connections, tunnels, affinity, own, ask, inStep, knock }
+          guarded(outbound(socket, destination, outward))
         },
       }),
     ),

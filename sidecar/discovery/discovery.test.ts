@@ -310,6 +310,23 @@ describe('discovery', () => {
     await expect.poll(() => discovery.connected).toBe(false)
   })
 
+  it('is in step once workloads were told, were there none, until it ends', async () => {
+    const { discovery } = started()
+    const stream = await plane.stream()
+    stream.send(typeUrls.settings, [])
+    await stream.request(answering('1'))
+    expect([discovery.connected, discovery.inStep]).toEqual([true, false])
+    stream.send(typeUrls.address, [])
+    await stream.request(answering('2'))
+    expect(discovery.inStep).toBe(true)
+    stream.call.end()
+    await expect.poll(() => discovery.inStep).toBe(false)
+    const second = await plane.stream(1)
+    second.send(typeUrls.settings, [])
+    await second.request(answering('1'))
+    expect(discovery.inStep).toBe(false)
+  })
+
   it('tells that the control plane is away, and goes on trying', async () => {
     await plane[Symbol.asyncDispose]()
     const { lines, discovery } = started()

@@ -41,6 +41,7 @@ export class Discovery {
   #stream: Stream | undefined
   #abandon: (() => void) | undefined
   #connected = false
+  #inStep = false
   #roots: RootsInUse | undefined
   #saidFull = false
 
@@ -58,6 +59,14 @@ export class Discovery {
   /** Whether the control plane has said something on the stream that is open now. */
   get connected(): boolean {
     return this.#connected
+  }
+
+  /**
+   * Whether this stream has brought the view what changed of workloads while there was none: the control plane says so
+   * also when nothing did. Of a difference beyond one response this is the first part.
+   */
+  get inStep(): boolean {
+    return this.#inStep
   }
 
   /** Runs until the signal aborts. */
@@ -151,6 +160,7 @@ export class Discovery {
 
   #setConnected(connected: boolean): void {
     this.#connected = connected
+    if (!connected) this.#inStep = false
     this.#options.metrics.connected.set(connected ? 1 : 0)
   }
 
@@ -184,6 +194,7 @@ export class Discovery {
     for (const name of response.removedResources) versions?.delete(name)
     for (const [name, version] of decoded.versions) versions?.set(name, version)
     view.apply(decoded.update)
+    if (response.typeUrl === typeUrls.address) this.#inStep = true
     this.#questions.answered([...decoded.aliases, ...response.removedResources])
     metrics.responses.inc({ type: shortName(response.typeUrl) })
     if (decoded.refused.length === 0) {

@@ -4,6 +4,7 @@ export type ConnectFailure =
   | 'timeout'
   | 'tls_failed'
   | 'wrong_identity'
+  | 'meshed_since'
   | 'peer_revoked'
   | 'denied_by_peer'
   | 'rejected_by_peer'

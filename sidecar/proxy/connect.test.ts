@@ -39,11 +39,13 @@ async function plain(): Promise<Endpoint> {
   }
 }
 
+const unchanged = (): Promise<boolean> => Promise.resolve(false)
+
 /** Connects a client to endpoints that are tried in the order in which they are given. */
 function connecting(
   endpoints: readonly Endpoint[],
   onDial = (dial: FakeDial) => dial.succeed(new FakeTunnel(dial.target)),
-  stillHolds: Connector['stillHolds'] = () => undefined,
+  { stillHolds, meshedSince }: Partial<Connector> = {},
 ) {
   const layer = new FakeLayer(onDial)
   const view = settledView()
@@ -59,7 +61,8 @@ function connecting(
     tunnels: new TunnelPool(layer),
     affinity: new Affinity(),
     connections,
-    stillHolds,
+    stillHolds: stillHolds ?? (() => undefined),
+    meshedSince: meshedSince ?? unchanged,
   })
   upstream.catch(() => {})
   const streams = (): FakeStream[] => layer.tunnels.flatMap((tunnel) => tunnel.opened)
@@ -238,16 +241,18 @@ describe('while the far end has not answered', () => {
 
 describe('a route that changes', () => {
   it('before an attempt ends it: nothing is dialled', async () => {
-    const { upstream, layer } = connecting([meshed(1)], undefined, () => ({ kind: 'route_changed' }))
+    const { upstream, layer } = connecting([meshed(1)], undefined, {
+      stillHolds: () => ({ kind: 'route_changed' }),
+    })
     await expect(upstream).rejects.toMatchObject({ refusal: { kind: 'route_changed' } })
     expect(layer.dials).toHaveLength(0)
   })
 
   it('while the far end owes its answer cuts what is being made', async () => {
     let changed = false
-    const { upstream, stream, record } = connecting([meshed(1)], undefined, () =>
-      changed ? { kind: 'route_changed' } : undefined,
-    )
+    const { upstream, stream, record } = connecting([meshed(1)], undefined, {
+      stillHolds: () => (changed ? { kind: 'route_changed' } : undefined),
+    })
     const { leg } = await stream(0)
     changed = true
     record.recheck()
@@ -266,6 +271,19 @@ describe('a connection in plaintext', () => {
     leg.abort(new Error('done'))
   })
 
+  it('is not begun where a meshed pod may have the address by now; another endpoint is tried', async () => {
+    const outside = await plain()
+    const accepted: Socket[] = []
+    server!.on('connection', (socket: Socket) => void accepted.push(socket))
+    const meshedSince = (endpoint: Endpoint): Promise<boolean> => Promise.resolve(endpoint === outside)
+    const { upstream, stream } = connecting([outside, meshed(1)], undefined, { meshedSince })
+    ;(await stream(0)).answer(connected)
+    expect(await upstream).toMatchObject({ endpoint: meshed(1) })
+    const alone = connecting([outside], undefined, { meshedSince })
+    await expect(alone.upstream).rejects.toMatchObject({ failure: 'meshed_since' })
+    expect(accepted).toEqual([])
+  })
+
   it('passes on what lies outside the mesh', async () => {
     const { address } = await plain()
     const view = settledView()
@@ -277,6 +295,7 @@ describe('a connection in plaintext', () => {
       affinity: new Affinity(),
       connections,
       stillHolds: () => undefined,
+      meshedSince: unchanged,
     })
     expect(upstream).toMatchObject({ endpoint: undefined, peer: undefined })
     expect(record.endpoint).toEqual(address)

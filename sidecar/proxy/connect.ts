@@ -25,6 +25,8 @@ export interface Connector {
   readonly affinity: Affinity
   /** Whether a way to the destination is still what it was when the route was found; asked again on every change. */
   readonly stillHolds: (way: Way) => Refusal | undefined
+  /** Whether a meshed pod may have the address of an endpoint that was known not to be meshed. */
+  readonly meshedSince: (endpoint: Endpoint) => Promise<boolean>
 }
 
 /** How a connection goes on: by an endpoint of the mesh, or straight on where there is none. */
@@ -48,7 +50,7 @@ export async function connect(
   route: Exclude<Route, { kind: 'refused' }>,
   client: Leg,
   record: ConnectionRecord,
-  { tunnels, connections, affinity, stillHolds }: Connector,
+  { tunnels, connections, affinity, stillHolds, meshedSince }: Connector,
 ): Promise<Upstream> {
   const straightOn = { endpoint: undefined, peer: undefined, prelude: undefined }
   if (route.kind === 'passthrough') {
@@ -69,6 +71,7 @@ export async function connect(
     if (changed) throw new RefusedError(changed)
     try {
       if (endpoint.transport !== 'hbone') {
+        if (await meshedSince(endpoint)) throw staleError(endpoint.address)
         const leg = socketLeg(await dial(endpoint.address, record.signal))
         return { leg, endpoint, peer: undefined, prelude }
       }
@@ -121,6 +124,14 @@ async function throughTunnel(
     retryable: true,
     cause,
   })
+}
+
+function staleError(address: SocketAddress): ConnectError {
+  return new ConnectError(
+    'meshed_since',
+    `${formatSocketAddress(address)}: a sidecar answers at this address, which was no meshed pod's when the control plane was last heard: no plaintext until that is back`,
+    { retryable: true },
+  )
 }
 
 function statusError(where: string, status: number): ConnectError {

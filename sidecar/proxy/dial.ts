@@ -8,8 +8,11 @@ export const dialLimit = 5_000
 /** When both ends are silent for so long, the kernel asks whether the peer is still there. Milliseconds. */
 export const keepAliveDelay = 30_000
 
-/** A TCP connection to an address; rejects with a ConnectError. Half-open connections are kept. */
-export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Socket> {
+/**
+ * A TCP connection to an address, within `limit` milliseconds; rejects with a ConnectError. Half-open connections are
+ * kept.
+ */
+export function dial(address: EndpointAddress, signal: AbortSignal, limit = dialLimit): Promise<Socket> {
   const where = formatSocketAddress(address)
   return new Promise((resolve, reject) => {
     // An Error is costly for its stack, so none is made before it is needed.
@@ -34,7 +37,7 @@ export function dial(address: EndpointAddress, signal: AbortSignal): Promise<Soc
       reject(dialFailure(where, cause))
     }
     const cancel = (): void => fail(cancelled())
-    const timer = setTimeout(() => fail(late()), dialLimit)
+    const timer = setTimeout(() => fail(late()), limit)
     const settle = (): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', cancel)

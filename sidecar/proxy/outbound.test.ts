@@ -20,19 +20,24 @@ const known: Update = { workloads: [backend], services: [service(['10.77.100.1']
 
 interface Options {
   readonly ask?: (ip: IpAddress) => void
+  /** Whether the control plane would tell of changes; it would by default. */
+  readonly inStep?: boolean
+  /** The addresses where somebody answers a knock; nowhere by default. */
+  readonly answering?: readonly string[]
 }
 
 /** A client of this pod that the kernel redirected on its way to `destination`. */
 async function dialled(
   view: View,
   destination: { ip: string; port: number },
-  { ask = () => {} }: Options = {},
+  { ask = () => {}, inStep = true, answering = [] }: Options = {},
 ) {
   const layer = new FakeLayer(({ target, succeed }) => succeed(new FakeTunnel(target)))
   const pair = await tcpPair()
   const client = watched(pair.outer)
   const { connections, reported } = recordedConnections(view)
   const asked: IpAddress[] = []
+  const knocked: IpAddress[] = []
   const original = to(destination.ip, destination.port) as OriginalDestination
   const story = outbound(pair.inner, original, {
     view,
@@ -44,12 +49,27 @@ async function dialled(
       asked.push(address)
       ask(address)
     },
+    inStep: () => inStep,
+    knock: (address) => {
+      knocked.push(address)
+      return Promise.resolve(answering.includes(address))
+    },
   })
   const stream = async (): Promise<FakeStream> => {
     await expect.poll(() => layer.tunnels[0]?.opened.length, { interval: 1 }).toBe(1)
     return layer.tunnels[0]!.opened[0]!
   }
-  return { socket: pair.outer, client, story, stream, asked, layer, connections, record: () => reported[0] }
+  return {
+    socket: pair.outer,
+    client,
+    story,
+    stream,
+    asked,
+    knocked,
+    layer,
+    connections,
+    record: () => reported[0],
+  }
 }
 
 /** A pod outside the mesh that listens on loopback. */
@@ -157,6 +177,8 @@ describe('a connection of the application', () => {
       affinity: new Affinity(),
       own: new Set([ip('127.0.0.2')]),
       ask: () => Promise.resolve(),
+      inStep: () => false,
+      knock: () => Promise.reject(new Error('nobody knocks at home')),
     })
     const { heard } = await app.connection()
     pair.outer.write('hello')
@@ -187,6 +209,47 @@ describe('an address of the mesh that the view lacks', () => {
     const nowhere = await dialled(settledView({ services: known.services ?? [] }), virtual)
     await Promise.all([outside.story, nowhere.story])
     expect([outside.asked, nowhere.asked]).toEqual([[], []])
+  })
+})
+
+describe('a pod outside the mesh, while nobody would say that its address changed hands', () => {
+  const host = '127.0.0.5'
+  const inMesh = { settings: settings({ networks: ['127.0.0.0/8'] }) }
+
+  async function reached(update: Update, options: Options): Promise<readonly IpAddress[]> {
+    await using app = await application(host)
+    const view = settledView(update)
+    const { socket, story, knocked } = await dialled(view, at(host, app), options)
+    await app.connection()
+    socket.resetAndDestroy()
+    await story
+    return knocked
+  }
+
+  it('is reached once nobody has answered at its tunnel port', async () => {
+    expect(await reached({ ...inMesh, workloads: [plainPod(host)] }, { inStep: false })).toEqual([host])
+  })
+
+  it('is not dialled where somebody answers: the record tells why', async () => {
+    await using app = await application(host)
+    const view = settledView({ ...inMesh, workloads: [plainPod(host)] })
+    const gone = await dialled(view, at(host, app), { inStep: false, answering: [host] })
+    await gone.story
+    expect(await gone.client.end).toBe('reset')
+    expect(gone.record()?.refusal).toMatchObject({ kind: 'upstream', failure: 'meshed_since' })
+    expect(app.connections).toEqual([])
+  })
+
+  it.each<[string, Update, Options]>([
+    ['the control plane would say', { ...inMesh, workloads: [plainPod(host)] }, { inStep: true }],
+    ['it lies outside of the mesh’s networks', { workloads: [plainPod(host)] }, { inStep: false }],
+    [
+      'it has its node’s address',
+      { ...inMesh, workloads: [plainPod(host, { hostNetwork: true })] },
+      { inStep: false },
+    ],
+  ])('is reached without a knock where %s', async (_, update, options) => {
+    expect(await reached(update, { ...options, answering: [host] })).toEqual([])
   })
 })
 

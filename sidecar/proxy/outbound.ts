@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net'
 import { type IpAddress, type OriginalDestination, parseIp } from '#mesh/address.ts'
 import { forbiddenAuthorityPorts } from '#mesh/ports.ts'
-import { type Route, resolveRoute } from '#mesh/route.ts'
+import { type Endpoint, type Route, resolveRoute } from '#mesh/route.ts'
+import { insideMesh } from '#mesh/snapshot.ts'
 import { sameIdentity } from '#mesh/spiffe-id.ts'
 import type { Connections } from '../connections/connections.ts'
 import type { ConnectionRecord } from '../connections/record.ts'
@@ -23,13 +24,17 @@ export interface Outbound {
   readonly own: ReadonlySet<IpAddress>
   /** Asks the control plane who has an address that the view lacks. */
   readonly ask: (ip: IpAddress, signal: AbortSignal) => Promise<void>
+  /** Whether the view is what the control plane holds right now. */
+  readonly inStep: () => boolean
+  /** Whether a sidecar listens at an address. Rejects with a ConnectError where that cannot be asked. */
+  readonly knock: (ip: IpAddress) => Promise<boolean>
 }
 
 /** One connection of the application to somewhere, from accept to the last byte. */
 export async function outbound(
   socket: Socket,
   destination: OriginalDestination,
-  { view, connections, tunnels, affinity, own, ask }: Outbound,
+  { view, connections, tunnels, affinity, own, ask, inStep, knock }: Outbound,
 ): Promise<void> {
   const ip = parseIp(socket.localAddress ?? '') ?? ('127.0.0.1' as IpAddress)
   using record = connections.open('outbound', { ip: [...own][0] ?? ip, port: socket.remotePort })
@@ -50,7 +55,13 @@ export async function outbound(
 
   let upstream: Upstream
   try {
-    upstream = await connect(route, client, record, { tunnels, connections, affinity, stillHolds })
+    upstream = await connect(route, client, record, {
+      tunnels,
+      connections,
+      affinity,
+      stillHolds,
+      meshedSince,
+    })
   } catch (error) {
     return refuse(refusalOf(error))
   }
@@ -70,6 +81,13 @@ export async function outbound(
     if (route.kind !== 'refused' || route.reason.kind !== 'unknown_in_mesh') return route
     await ask(to.ip, signal)
     return resolveRoute(view.current(), to, own)
+  }
+
+  /** Unmeshed once is not unmeshed for ever: while nobody would say, the address may have passed to a meshed pod. */
+  async function meshedSince({ transport, workload, address: { ip } }: Endpoint): Promise<boolean> {
+    // A node's own address is never a meshed pod's.
+    if (transport !== 'plain' || workload?.hostNetwork || inStep()) return false
+    return insideMesh(view.current().settings, ip) && (await knock(ip))
   }
 
   /** Whether the other end is still who it was, and still reached the same way. */

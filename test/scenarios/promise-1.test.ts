@@ -173,6 +173,39 @@ describe.skipIf(lacks('promise 1', 'tcpdump'))('promise 1', () => {
     await nothingWasHeard(capture)
   })
 
+  test('nor while her stream is cut, and an address passes to a pod that is meshed', async () => {
+    const labels = { app: 'dave' }
+    const before = await mesh.workload('dave-before', { meshed: false, labels })
+    const dave = mesh.service('dave', { ports: [{ port: 80, targetPort: 8080 }] })
+    using old = await Listener.open(before, 8080)
+    const ways = [`${before.ip}:8080`, `${dave.ip}:80`]
+    for (const way of ways) {
+      using _talk = await until('dave to be known', () => converse(alice, way, old))
+    }
+    const after = await onHerOwn(async () => {
+      // Who was known and is still there is reached.
+      for (const way of ways) {
+        using _talk = await converse(alice, way, old)
+      }
+      before.unregister()
+      await before.run(['ip', 'link', 'set', 'eth0', 'down'], { uid: 0 })
+      const after = await mesh.workload('dave-after', { addresses: [before.ip], labels })
+      await alice.run(['ip', 'neighbour', 'flush', 'dev', 'eth0'], { uid: 0 })
+      using fresh = await Listener.open(after, 8080)
+      using _talk = await until('the new pod to be heard of', () => converse(bob, ways[0]!, fresh))
+      await using capture = await mesh.capture()
+      for (const way of ways) expect(await reasonAtAlice(way)).toBe('meshed_since')
+      await nothingWasHeard(capture)
+      return after
+    })
+    using fresh = await Listener.open(after, 8080)
+    await until('alice to know who is there now', async () => {
+      using _talk = await converse(alice, ways[0]!, fresh)
+      const live = await alice.sidecar.connections()
+      return live.some(({ destination, security }) => destination === ways[0] && security === 'mutual_tls')
+    })
+  })
+
   test('nor when she begins anew, and nobody tells her anything', async () => {
     await using capture = await mesh.capture()
     const erin = await mesh.workload('erin')
@@ -242,6 +275,22 @@ describe.skipIf(lacks('promise 1', 'tcpdump'))('promise 1', () => {
     const rule = [...match, '-j', ...verdict]
     await at().run(['iptables', '-A', ...rule], { uid: 0 })
     return () => at().run(['iptables', '-D', ...rule], { uid: 0 })
+  }
+
+  /** What happens while she is cut off from a control plane that everybody else has. */
+  async function onHerOwn<T>(story: () => Promise<T>): Promise<T> {
+    await mesh.controlPlane.kill()
+    const heal = await drop(() => alice, ['INPUT', '-s', plan.controlPlane])
+    try {
+      await mesh.controlPlane.start()
+      await until('alice to know that she is on her own', async () => {
+        const { controlPlane } = (await alice.sidecar.admin('GET /picture')) as { controlPlane: string }
+        return controlPlane === 'away'
+      })
+      return await story()
+    } finally {
+      await heal()
+    }
   }
 
   function deny(
