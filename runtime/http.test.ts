@@ -67,6 +67,19 @@ describe('a route', () => {
     },
   )
 
+  it('is given whole a body that comes in pieces', async () => {
+    await start()
+    const sending = request({ host: '127.0.0.1', port: server!.port, path: '/echo', method: 'PUT' })
+    const pieces = Array.from({ length: 60 }, (_, i) => 'äö€'.repeat(i))
+    for (const piece of pieces) {
+      sending.write(piece)
+      await delay(1)
+    }
+    sending.end()
+    const [response] = (await once(sending, 'response')) as [IncomingMessage]
+    expect(await text(response)).toBe(pieces.join(''))
+  })
+
   it('that fails is answered 500 with no reason, and the reason is in the log', async () => {
     const lines: string[] = []
     const log = createLog({ component: 'test', write: (line) => void lines.push(line) })
@@ -162,6 +175,25 @@ describe('the server', () => {
       connect({ host: '127.0.0.1', port: server!.port, localAddress: '127.0.0.2' }).on('error', () => {})
     await delay(20)
     expect((await fetch(`http://127.0.0.1:${server!.port}/text`)).status).toBe(200)
+  })
+
+  it('cuts whoever holds most in bodies that do not end, and serves others', async () => {
+    const lines: string[] = []
+    const log = createLog({ component: 'test', write: (line) => void lines.push(line) })
+    await start({ host: undefined, bodyLimit: 100_000, bodiesLimit: 200_000, log })
+    const head = 'PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n'
+    const ends: string[] = []
+    for (let i = 0; i < 4; i++) {
+      const socket = connect({ host: '127.0.0.1', port: server!.port, localAddress: '127.0.0.2' })
+      socket.on('error', () => {}).on('close', () => ends.push('cut'))
+      socket.write(head + 'x'.repeat(60_000))
+    }
+    await expect.poll(() => ends.length).toBeGreaterThanOrEqual(1)
+    const body = 'y'.repeat(90_000)
+    expect(await put('/echo', body)).toEqual({ status: 200, body })
+    expect(ends.length).toBeLessThan(4)
+    expect(lines.join('')).toContain('127.0.0.2')
+    expect(lines.join('')).not.toContain('an endpoint failed')
   })
 
   it('keeps a limit that it was made with', async () => {

@@ -6,7 +6,9 @@ import type {
   ServerOptions,
   ServerResponse,
 } from 'node:http'
+import { BodyBudget, type HeldBody } from './body-budget.ts'
 import { boundConnections } from './door.ts'
+import type { DoorMetrics } from './door-metrics.ts'
 import type { Log } from './log.ts'
 
 // An import of node:http reads its lazy exports as well, and with them loads undici: 6 MB of private memory in every
@@ -48,12 +50,16 @@ export interface HttpOptions {
   readonly loopbackOnly?: boolean
   /** Bytes that a body may have; 64 KiB by default. */
   readonly bodyLimit?: number
+  /** Bytes that the bodies of all requests under way may have together; sixteen times `bodyLimit` by default. */
+  readonly bodiesLimit?: number
   /** Connections that may be open, 256 by default; others are closed at once. */
   readonly maxConnections?: number
   /** Connections of one address that may be open, so that nobody takes the room of all; any number by default. */
   readonly maxConnectionsOfOneAddress?: number
   /** Makes the server, which may have a limit of connections of its own; one without TLS by default. */
   readonly create?: (options: ServerOptions, listener: RequestListener) => Server
+  /** Where requests that had to make room are counted; nowhere by default. */
+  readonly metrics?: Pick<DoorMetrics, 'refused'>
   readonly log: Log
 }
 
@@ -71,16 +77,23 @@ export async function serveHttp({
   log,
   loopbackOnly = false,
   bodyLimit = 64 * 1024,
+  bodiesLimit = 16 * bodyLimit,
   maxConnections = 256,
   maxConnectionsOfOneAddress,
   create = createServer,
+  metrics,
 }: HttpOptions): Promise<HttpServer> {
+  const bodies = new BodyBudget({ limit: bodiesLimit, log, ...(metrics && { metrics }) })
   const server = create({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     const foreign = loopbackOnly && isForeign(request)
-    const answered = foreign ? Promise.resolve(foreignHost) : answer(request, response, { routes, bodyLimit })
+    const answered = foreign
+      ? Promise.resolve(foreignHost)
+      : answer(request, response, { routes, bodyLimit, bodies })
     answered
       .then((result) => send(response, result))
       .catch((error: unknown) => {
+        // Whoever goes away in the middle of a request, or had to, is nobody's fault here.
+        if (request.destroyed && !request.complete) return
         log.error('an endpoint failed', { path: request.url, error })
         if (!response.headersSent) send(response, internalError)
       })
@@ -114,10 +127,16 @@ function isForeign({ headers }: IncomingMessage): boolean {
   return !isLoopback || headers.origin !== undefined
 }
 
+interface Answering {
+  readonly routes: HttpOptions['routes']
+  readonly bodyLimit: number
+  readonly bodies: BodyBudget
+}
+
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { routes, bodyLimit }: { readonly routes: HttpOptions['routes']; readonly bodyLimit: number },
+  { routes, bodyLimit, bodies }: Answering,
 ): Promise<HttpAnswer> {
   const url = URL.parse(request.url ?? '/', 'http://local')
   if (!url) return { status: 400, body: { error: 'the request path is not a URL path' } }
@@ -126,12 +145,13 @@ async function answer(
     const known = Object.keys(routes).join(', ')
     return { status: 404, body: { error: `${request.method} ${url.pathname} is unknown; known: ${known}` } }
   }
-  const body = await readBody(request, bodyLimit)
+  using held = bodies.hold(request.socket.remoteAddress ?? '', () => void request.destroy())
+  const body = await readBody(request, bodyLimit, held)
   if (body === undefined) return { status: 413, body: { error: `the body is over ${bodyLimit} bytes` } }
   const gone = new AbortController()
   response.once('close', () => gone.abort())
   const { headers } = request
-  return route({ path: url.pathname, query: url.searchParams, headers, body, signal: gone.signal })
+  return await route({ path: url.pathname, query: url.searchParams, headers, body, signal: gone.signal })
 }
 
 function findRoute(routes: HttpOptions['routes'], asked: string): Route | undefined {
@@ -141,14 +161,31 @@ function findRoute(routes: HttpOptions['routes'], asked: string): Route | undefi
 }
 
 /** Undefined for a body over the limit. It is read to its end all the same: a reset would overtake the answer. */
-async function readBody(request: IncomingMessage, bodyLimit: number): Promise<string | undefined> {
-  const chunks: Buffer[] = []
+async function readBody(
+  request: IncomingMessage,
+  bodyLimit: number,
+  held: HeldBody,
+): Promise<string | undefined> {
+  // One buffer that grows: a list of what came would cost more than its bytes where they come one by one.
+  let kept = Buffer.alloc(0)
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
+    const start = size
     size += chunk.length
-    if (size <= bodyLimit) chunks.push(chunk)
+    if (size > bodyLimit) {
+      kept = Buffer.alloc(0)
+      held.resize(0)
+      continue
+    }
+    if (size > kept.length) {
+      const grown = Buffer.allocUnsafe(Math.min(bodyLimit, Math.max(size, 2 * kept.length)))
+      held.resize(grown.length)
+      kept.copy(grown)
+      kept = grown
+    }
+    chunk.copy(kept, start)
   }
-  return size > bodyLimit ? undefined : Buffer.concat(chunks).toString('utf8')
+  return size > bodyLimit ? undefined : kept.toString('utf8', 0, size)
 }
 
 function send(response: ServerResponse, { status = 200, type, body, hangUp = false }: HttpAnswer): void {

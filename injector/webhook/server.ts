@@ -10,6 +10,9 @@ import type { ReviewAnswer } from '../review/review.ts'
 /** Bytes of a review. The API server takes no pod of more than 1.5 MB, and sends it whole with a little around it. */
 export const reviewLimit = 3 * 1024 * 1024
 
+/** Bytes of all reviews under way: ten of the greatest, or some hundreds of those that are common. */
+export const reviewsLimit = 10 * reviewLimit
+
 /** More than an API server opens, and so many that few pods together fill them: whoever has most makes room then. */
 export const connectionBounds = { ofOneAddress: 64, together: 1_024 }
 
@@ -35,6 +38,8 @@ export async function serveWebhook(options: WebhookServerOptions): Promise<Webho
     ...options.listen,
     log,
     bodyLimit: reviewLimit,
+    bodiesLimit: reviewsLimit,
+    metrics,
     // Those below count, which make room for a newcomer where this one would shut the door on it.
     maxConnections: Number.POSITIVE_INFINITY,
     create: (settings, listener) => {
