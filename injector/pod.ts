@@ -60,6 +60,7 @@ const podSchema = v.object({
     hostNetwork: v.nullish(v.boolean()),
     dnsPolicy: text,
     os: v.nullish(v.object({ name: v.string() })),
+    nodeSelector: texts,
     terminationGracePeriodSeconds: v.nullish(v.number()),
     securityContext: v.nullish(v.object({ runAsUser: v.nullish(v.number()) })),
   }),

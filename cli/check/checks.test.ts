@@ -292,6 +292,7 @@ describe('what is not wrong is not told', () => {
       'pods with the network of their node',
       { pods: seen([pod({ hostNetwork: true, mesh: { kind: 'unmeshed' } })]) },
     ],
+    ['pods for Windows', { pods: seen([pod({ forWindows: true, mesh: { kind: 'unmeshed' } })]) }],
     ['pods of namespaces that the webhook excludes, with every namespace labelled', everyNamespaceLabelled()],
     ['pods that said no', { pods: seen([pod({ asks: 'out', mesh: { kind: 'unmeshed' } })]) }],
     ['a kubelet whose lease is about to be renewed', node({ clockAhead: -14_000 })],

@@ -72,6 +72,8 @@ export interface PodFacts {
   /** What made it: `deployment/backend`, `statefulset/db`; the pod itself where nothing did. */
   readonly owner: string
   readonly hostNetwork: boolean
+  /** Whether it can only run on Windows. */
+  readonly forWindows: boolean
   /** What it says itself about being injected; undefined when it says nothing. */
   readonly asks: 'in' | 'out' | undefined
   readonly ready: boolean

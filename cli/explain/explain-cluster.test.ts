@@ -43,7 +43,7 @@ async function answer(question: string, lists: ClusterLists = shop, more: Record
   const [source = '', destination = ''] = question.split(' ')
   return await answerFrom(
     connection,
-    { meshNamespace: 'weft-system', verified: false },
+    { context: 'fake', meshNamespace: 'weft-system', verified: false },
     { source, destination },
   )
 }
@@ -251,7 +251,7 @@ describe('what the objects say beside', () => {
       [identity]: [{ metadata: { name: 'weft-identity', namespace: 'weft-system' }, data }],
     }
     const because = 'shop/frontend-1 is revoked, so that the other end takes no certificate of it'
-    const changes = ['lift it: weft identity revoke frontend-1 -n shop --undo']
+    const changes = ['lift it: weft identity revoke frontend-1 -n shop --undo --context fake']
     expect(await answer('frontend-1 10.77.0.21:8080', asked)).toMatchObject({
       verdict: 'no',
       outcomes: [{ allowed: false, because, changes }],

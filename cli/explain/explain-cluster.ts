@@ -38,7 +38,7 @@ export async function explainCluster({
       `weft explain: there is no registry file here: asking the cluster of context ${connection.context}\n`,
     )
   }
-  const answer = await answerFrom(connection, { meshNamespace, verified }, asked)
+  const answer = await answerFrom(connection, { context, meshNamespace, verified }, asked)
   print(
     output,
     () => answerDocument(answer),

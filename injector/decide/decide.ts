@@ -1,5 +1,5 @@
 import { unknownAnnotations } from '#mesh/annotations.ts'
-import { proxyName } from '#mesh/injected.ts'
+import { isForWindows, proxyName } from '#mesh/injected.ts'
 import { ports, sidecarUid } from '#mesh/ports.ts'
 import type { Pod } from '../pod.ts'
 import type { Settings } from '../settings.ts'
@@ -63,7 +63,7 @@ function impossible({ spec }: Pod, { name }: Namespace, settings: Settings): str
   if (name === settings.namespace || name === 'kube-system')
     return `namespace ${name} holds what the mesh itself needs`
   if (spec.hostNetwork) return 'it uses the host’s network, whose connections are not its own to redirect'
-  if (spec.os?.name === 'windows') return 'it runs on Windows, where weft has no redirection'
+  if (isForWindows(spec)) return 'it runs on Windows, where weft has no redirection'
   return undefined
 }
 

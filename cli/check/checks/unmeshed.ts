@@ -34,9 +34,10 @@ export function leftOut(
   const namespaces = seenOr<readonly NamespaceFacts[]>(facts.namespaces, [])
   const excluded = names(namespaces.filter((one) => isExcluded(one, facts)))
   const injected = names(namespaces.filter((one) => one.injected))
-  return ({ namespace, mesh, hostNetwork, asks }) =>
+  return ({ namespace, mesh, hostNetwork, forWindows, asks }) =>
     mesh.kind === 'unmeshed' &&
     !hostNetwork &&
+    !forWindows &&
     !excluded.has(namespace) &&
     (asks === 'in' || (injected.has(namespace) && asks !== 'out'))
 }

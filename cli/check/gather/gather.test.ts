@@ -80,6 +80,15 @@ describe('a pod', () => {
   ])('with %j asks for: %s', (metadata, asks) => {
     expect(podFacts({ metadata }).asks).toBe(asks)
   })
+
+  it.each([
+    [{}, false],
+    [{ nodeSelector: { 'kubernetes.io/os': 'linux' } }, false],
+    [{ nodeSelector: { 'kubernetes.io/os': 'windows' } }, true],
+    [{ os: { name: 'windows' } }, true],
+  ])('with %j is for Windows: %s', (spec, expected) => {
+    expect(podFacts({ spec: { ...spec, containers: [] } }).forWindows).toBe(expected)
+  })
 })
 
 describe('a NetworkPolicy', () => {

@@ -1,6 +1,6 @@
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node'
 import { injectKey } from '#mesh/annotations.ts'
-import { initName, proxyName } from '#mesh/injected.ts'
+import { initName, isForWindows, proxyName } from '#mesh/injected.ts'
 import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen, type Seen } from '../../kubernetes/seen.ts'
 import type { PodFacts, PodMesh, SidecarState } from '../facts.ts'
@@ -27,6 +27,7 @@ export function podFacts(pod: V1Pod): PodFacts {
     node: spec?.nodeName ?? '',
     owner: ownerOf(pod),
     hostNetwork: spec?.hostNetwork === true,
+    forWindows: isForWindows(spec ?? {}),
     asks: asks(labels[injectKey] ?? annotations[injectKey]),
     ready: status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
     mesh: meshOf(pod),

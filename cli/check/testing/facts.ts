@@ -112,6 +112,7 @@ export function pod(other: Partial<PodFacts> = {}): PodFacts {
     node: 'node-a',
     owner: 'deployment/backend',
     hostNetwork: false,
+    forWindows: false,
     asks: undefined,
     ready: true,
     mesh: { kind: 'meshed', image: 'weft/sidecar:1.0.0', state: { kind: 'ready' } },

@@ -10,6 +10,8 @@ import { withoutRevoked } from './revoked.ts'
 import { verify } from './verify.ts'
 
 export interface AnswerOptions {
+  /** Of the kubeconfig, as the flag says it; undefined for the current one. */
+  readonly context: string | undefined
   /** The control plane's own. */
   readonly meshNamespace: string
   /** Whether the endpoints' sidecars are asked as well. */
@@ -22,7 +24,7 @@ export interface AnswerOptions {
  */
 export async function answerFrom(
   connection: Connection,
-  { meshNamespace, verified }: AnswerOptions,
+  { context, meshNamespace, verified }: AnswerOptions,
   question: Question,
 ): Promise<Answer> {
   const { snapshot, ...objects } = await look(connection, meshNamespace)
@@ -42,7 +44,8 @@ export async function answerFrom(
   const unknown = undecidable(answer, objects.policies, asked)
   if (unknown) throw failure(`this cannot be answered${verified ? '' : ' without --verify'}: of ${unknown}`)
   const notes = [...notesOn(answer, objects), ...answer.notes]
-  return { ...withoutRevoked(mendable(answer, objects.policies), objects.pods), notes }
+  const place = { context, namespace: meshNamespace }
+  return { ...withoutRevoked(mendable(answer, objects.policies), objects.pods, place), notes }
 }
 
 function failure(problem: string): Failure {

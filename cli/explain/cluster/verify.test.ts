@@ -27,7 +27,7 @@ async function verified(policies: readonly string[] | undefined, lists = shop, a
     return Promise.resolve(dial(Number(port), '127.0.0.1'))
   }
   const reachable = policies === undefined ? connection : { ...connection, openPort }
-  const options = { meshNamespace: 'weft-system', verified: true }
+  const options = { context: undefined, meshNamespace: 'weft-system', verified: true }
   return { answer: await answerFrom(reachable, options, asked), ports }
 }
 
