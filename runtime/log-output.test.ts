@@ -27,6 +27,35 @@ describe('an output that takes nothing', () => {
   })
 })
 
+describe('a pipe that nobody reads, as a container runtime gives it', () => {
+  it('does not hold the process up, and has the first lines whole', () => {
+    const log = JSON.stringify(fileURLToPath(new URL('log.ts', import.meta.url)))
+    const script = `
+      const { createLog } = await import(${log})
+      const log = createLog({ component: 'test' })
+      let late = 0
+      let last = performance.now()
+      const ticks = setInterval(() => {
+        late = Math.max(late, performance.now() - last)
+        last = performance.now()
+        for (let i = 0; i < 100; i++) log.info('x'.repeat(1000))
+      }, 10)
+      setTimeout(() => {
+        clearInterval(ticks)
+        console.error(late < 1000 ? 'goes on' : 'was held up for ' + late)
+      }, 1_500)
+    `
+    // The shell's own pipe: Node would give a socket.
+    const command = `node --input-type=module -e "$SCRIPT" | (sleep 3; head -c 900)`
+    const { stdout, stderr } = spawnSync('bash', ['-c', command], {
+      env: { ...process.env, SCRIPT: script },
+      encoding: 'utf8',
+    })
+    expect(stderr).toBe('goes on\n')
+    expect(stdout).toContain('{"level":"info"')
+  })
+})
+
 describe('an output that takes no more for a while', () => {
   let folder: string
   let pipe: number

@@ -1,4 +1,4 @@
-import { writeSync } from 'node:fs'
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 
 /** Bytes of lines that wait for their output at most. */
 const limit = 256 * 1024
@@ -6,8 +6,23 @@ const limit = 256 * 1024
 const pause = 200
 
 /**
- * Writes lines to a file descriptor, and never throws. What cannot be written, say because the disk is full, waits for
- * the next line, up to 256 KiB of it; what comes beyond that is lost. A line is never broken by another.
+ * Standard output as a descriptor that no write waits for. Container runtimes give a pipe, and where its reader stops, a
+ * write would stop the whole process with it. It is opened anew, since a flag on descriptor 1 would be everybody's who
+ * has it. Anything but a pipe, or one that cannot be opened, is taken as it is.
+ */
+export function standardOutput(): number {
+  const inherited = 1
+  try {
+    if (!fstatSync(inherited).isFIFO()) return inherited
+    return openSync(`/proc/self/fd/${inherited}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    return inherited
+  }
+}
+
+/**
+ * Writes lines to a file descriptor, and never throws. What cannot be written, say because the disk is full or nobody reads,
+ * waits for the next line, up to 256 KiB of it; what comes beyond that is lost. A line is never broken by another.
  */
 export class LogOutput {
   readonly #descriptor: number

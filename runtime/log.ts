@@ -1,5 +1,5 @@
 import { pino } from 'pino'
-import { LogOutput } from './log-output.ts'
+import { LogOutput, standardOutput } from './log-output.ts'
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -30,7 +30,7 @@ export function createLog({ component, level = 'info', write }: LogOptions): Log
   // pino's own destination lets a failed write end the process.
   const destination = write
     ? { write }
-    : new LogOutput(1, (lines) => root.warn({ lines }, 'log lines were lost'))
+    : new LogOutput(standardOutput(), (lines) => root.warn({ lines }, 'log lines were lost'))
   const root = pino(
     {
       base: { component },

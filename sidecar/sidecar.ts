@@ -132,7 +132,6 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   }
   const inStep = (): boolean => discovery.inStep
   const knocks = new Knocks()
-  const knock = (ip: Parameters<typeof knocks.answered>[0]) => knocks.answered(ip)
   const ask = (ip: Parameters<typeof discovery.ask>[0], signal: AbortSignal) => discovery.ask(ip, signal)
   const listeners = await Promise.all([
     ...loopbacks.map((host) =>
@@ -144,7 +143,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
         onAccepted: (accepted) => {
           if (readiness.takeOutbound(accepted)) return
           const { socket, destination } = accepted
-          const outward = { view, connections, tunnels, affinity, own, ask, inStep, knock }
+          const outward = { view, connections, tunnels, affinity, own, ask, inStep, knocks }
           guarded(outbound(socket, destination, outward))
         },
       }),

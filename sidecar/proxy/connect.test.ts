@@ -14,6 +14,7 @@ import type { TunnelReply } from '../tunnel/tunnel.ts'
 import { Affinity } from './affinity.ts'
 import { type Connector, connect } from './connect.ts'
 import { ConnectError } from './connect-error.ts'
+import { dial } from './dial.ts'
 
 const connected: TunnelReply = { kind: 'connected' }
 const unprocessed: TunnelReply = { kind: 'unprocessed', cause: new Error('REFUSED_STREAM') }
@@ -39,13 +40,13 @@ async function plain(): Promise<Endpoint> {
   }
 }
 
-const unchanged = (): Promise<boolean> => Promise.resolve(false)
+const dialUnmeshed: Connector['dialUnmeshed'] = ({ address }, signal) => dial(address, signal)
 
 /** Connects a client to endpoints that are tried in the order in which they are given. */
 function connecting(
   endpoints: readonly Endpoint[],
   onDial = (dial: FakeDial) => dial.succeed(new FakeTunnel(dial.target)),
-  { stillHolds, meshedSince }: Partial<Connector> = {},
+  other: Partial<Pick<Connector, 'stillHolds' | 'dialUnmeshed'>> = {},
 ) {
   const layer = new FakeLayer(onDial)
   const view = settledView()
@@ -61,8 +62,9 @@ function connecting(
     tunnels: new TunnelPool(layer),
     affinity: new Affinity(),
     connections,
-    stillHolds: stillHolds ?? (() => undefined),
-    meshedSince: meshedSince ?? unchanged,
+    stillHolds: () => undefined,
+    dialUnmeshed,
+    ...other,
   })
   upstream.catch(() => {})
   const streams = (): FakeStream[] => layer.tunnels.flatMap((tunnel) => tunnel.opened)
@@ -271,17 +273,15 @@ describe('a connection in plaintext', () => {
     leg.abort(new Error('done'))
   })
 
-  it('is not begun where a meshed pod may have the address by now; another endpoint is tried', async () => {
+  it('that is refused, since a meshed pod may have the address by now, is tried at another endpoint', async () => {
     const outside = await plain()
-    const accepted: Socket[] = []
-    server!.on('connection', (socket: Socket) => void accepted.push(socket))
-    const meshedSince = (endpoint: Endpoint): Promise<boolean> => Promise.resolve(endpoint === outside)
-    const { upstream, stream } = connecting([outside, meshed(1)], undefined, { meshedSince })
+    const meshedSince = new ConnectError('meshed_since', 'somebody answers', { retryable: true })
+    const refusing = { dialUnmeshed: () => Promise.reject(meshedSince) }
+    const { upstream, stream } = connecting([outside, meshed(1)], undefined, refusing)
     ;(await stream(0)).answer(connected)
     expect(await upstream).toMatchObject({ endpoint: meshed(1) })
-    const alone = connecting([outside], undefined, { meshedSince })
+    const alone = connecting([outside], undefined, refusing)
     await expect(alone.upstream).rejects.toMatchObject({ failure: 'meshed_since' })
-    expect(accepted).toEqual([])
   })
 
   it('passes on what lies outside the mesh', async () => {
@@ -295,7 +295,7 @@ describe('a connection in plaintext', () => {
       affinity: new Affinity(),
       connections,
       stillHolds: () => undefined,
-      meshedSince: unchanged,
+      dialUnmeshed,
     })
     expect(upstream).toMatchObject({ endpoint: undefined, peer: undefined })
     expect(record.endpoint).toEqual(address)

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { formatSocketAddress, type SocketAddress } from '#mesh/address.ts'
 import type { Endpoint, Route } from '#mesh/route.ts'
 import type { Connections } from '../connections/connections.ts'
@@ -25,8 +26,8 @@ export interface Connector {
   readonly affinity: Affinity
   /** Whether a way to the destination is still what it was when the route was found; asked again on every change. */
   readonly stillHolds: (way: Way) => Refusal | undefined
-  /** Whether a meshed pod may have the address of an endpoint that was known not to be meshed. */
-  readonly meshedSince: (endpoint: Endpoint) => Promise<boolean>
+  /** Dials an endpoint that is known not to be meshed, unless a meshed pod may have its address by now. */
+  readonly dialUnmeshed: (endpoint: Endpoint, signal: AbortSignal) => Promise<Socket>
 }
 
 /** How a connection goes on: by an endpoint of the mesh, or straight on where there is none. */
@@ -50,7 +51,7 @@ export async function connect(
   route: Exclude<Route, { kind: 'refused' }>,
   client: Leg,
   record: ConnectionRecord,
-  { tunnels, connections, affinity, stillHolds, meshedSince }: Connector,
+  { tunnels, connections, affinity, stillHolds, dialUnmeshed }: Connector,
 ): Promise<Upstream> {
   const straightOn = { endpoint: undefined, peer: undefined, prelude: undefined }
   if (route.kind === 'passthrough') {
@@ -71,8 +72,7 @@ export async function connect(
     if (changed) throw new RefusedError(changed)
     try {
       if (endpoint.transport !== 'hbone') {
-        if (await meshedSince(endpoint)) throw staleError(endpoint.address)
-        const leg = socketLeg(await dial(endpoint.address, record.signal))
+        const leg = socketLeg(await dialUnmeshed(endpoint, record.signal))
         return { leg, endpoint, peer: undefined, prelude }
       }
       prelude ??= new Prelude(client, record.carried)
@@ -124,14 +124,6 @@ async function throughTunnel(
     retryable: true,
     cause,
   })
-}
-
-function staleError(address: SocketAddress): ConnectError {
-  return new ConnectError(
-    'meshed_since',
-    `${formatSocketAddress(address)}: a sidecar answers at this address, which was no meshed pod's when the control plane was last heard: no plaintext until that is back`,
-    { retryable: true },
-  )
 }
 
 function statusError(where: string, status: number): ConnectError {

@@ -1,63 +1,126 @@
 import { createServer, type Server, Socket } from 'node:net'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { EndpointAddress } from '#mesh/address.ts'
 import { ip } from '#mesh/testing/mesh.ts'
+import { type Application, application } from '../testing/application.ts'
 import { portOf, watched } from '../testing/sockets.ts'
 import { Knocks } from './knocks.ts'
 
 const host = ip('127.0.0.6')
+const never = new AbortController().signal
 let server: Server | undefined
+/** How each connection to the tunnel port ended. */
+const ends: Promise<'fin' | 'reset'>[] = []
 afterEach(() => {
   vi.restoreAllMocks()
+  ends.length = 0
   server?.close()
   server = undefined
 })
 
-/** How each connection to it ended. */
-const ends: Promise<'fin' | 'reset'>[] = []
-
-async function listening(port = 0): Promise<number> {
-  ends.length = 0
+/** Somebody who listens at the tunnel port. */
+async function sidecar(port = 0): Promise<number> {
   server = createServer((socket) => void ends.push(watched(socket.on('error', () => {})).end))
   await new Promise<void>((resolve) => server!.listen(port, host, resolve))
   return portOf(server)
 }
 
-it('is answered where somebody listens, who hears nothing, and only as long as that is so', async () => {
-  const knocks = new Knocks({ port: await listening() })
-  expect(await knocks.answered(host)).toBe(true)
-  await expect.poll(() => ends.length).toBe(1)
-  expect(await ends[0]).toBe('reset')
-  server!.close()
-  expect(await knocks.answered(host)).toBe(false)
-})
+/** A port where nobody listens. */
+async function closedPort(): Promise<number> {
+  const port = await sidecar()
+  await new Promise((resolve) => server!.close(resolve))
+  return port
+}
 
-it('is not answered where nobody listens, and is asked again the next time', async () => {
-  const port = await listening()
-  server!.close()
-  const knocks = new Knocks({ port })
-  expect(await knocks.answered(host)).toBe(false)
-  await listening(port)
-  expect(await knocks.answered(host)).toBe(true)
-})
+/** Whether the application is reached; its connection ends at once. */
+async function reached(knocks: Knocks, { port }: Application): Promise<boolean | string> {
+  try {
+    const socket = await knocks.dial({ ip: host, port } as EndpointAddress, never)
+    socket.on('error', () => {}).resetAndDestroy()
+    return true
+  } catch (error) {
+    return (error as { failure: string }).failure
+  }
+}
 
-it('takes silence for no, asks once for all who want to know, and asks again after a while', async () => {
-  const port = await listening()
-  // What a dropped SYN looks like to Node: nothing.
-  const dialled = vi.spyOn(Socket.prototype, 'connect').mockReturnThis()
-  const knocks = new Knocks({ port, patience: 20, memory: 40 })
-  const asked = Array.from({ length: 3 }, () => knocks.answered(host))
-  expect(await Promise.all(asked)).toEqual([false, false, false])
-  expect(await knocks.answered(host)).toBe(false)
-  expect(dialled).toHaveBeenCalledTimes(1)
-  dialled.mockRestore()
-  await expect.poll(() => knocks.answered(host)).toBe(true)
-})
-
-it('does not guess where it has not the means to ask', async () => {
-  const exhausted = Object.assign(new Error('too many open files'), { code: 'EMFILE' })
-  vi.spyOn(Socket.prototype, 'connect').mockImplementation(function (this: Socket) {
-    process.nextTick(() => this.destroy(exhausted))
-    return this
+describe('an address that was no meshed pod’s', () => {
+  it('is not dialled where somebody listens at the tunnel port, who hears nothing', async () => {
+    await using app = await application(host)
+    const knocks = new Knocks({ port: await sidecar() })
+    expect(await reached(knocks, app)).toBe('meshed_since')
+    await expect.poll(() => ends.length).toBe(1)
+    expect(await ends[0]).toBe('reset')
+    expect(app.connections).toEqual([])
   })
-  await expect(new Knocks().answered(host)).rejects.toMatchObject({ failure: 'resource_limit' })
+
+  it('is dialled where nobody does, and asked again the next time', async () => {
+    await using app = await application(host)
+    const port = await closedPort()
+    const knocks = new Knocks({ port })
+    expect(await reached(knocks, app)).toBe(true)
+    await sidecar(port)
+    expect(await reached(knocks, app)).toBe('meshed_since')
+  })
+
+  it('is not dialled where there are not the means to ask', async () => {
+    await using app = await application(host)
+    const exhausted = Object.assign(new Error('too many open files'), { code: 'EMFILE' })
+    vi.spyOn(Socket.prototype, 'connect').mockImplementation(function (this: Socket) {
+      process.nextTick(() => this.destroy(exhausted))
+      return this
+    })
+    expect(await reached(new Knocks(), app)).toBe('resource_limit')
+    expect(app.connections).toEqual([])
+  })
+})
+
+describe('an address that is silent at the tunnel port', () => {
+  const connect = Socket.prototype.connect
+
+  /** Drops what goes to that port: to Node that looks like nothing at all. Answers how often that was. */
+  function dropping(dropped: number): () => number {
+    let count = 0
+    vi.spyOn(Socket.prototype, 'connect').mockImplementation(function (this: Socket, ...asked: unknown[]) {
+      const [options] = asked.flat() as [{ port?: number }]
+      if (options.port !== dropped) return Reflect.apply(connect, this, asked) as Socket
+      count += 1
+      return this
+    })
+    return () => count
+  }
+
+  it('is dialled, asked once for all who wait, and not again for a while', async () => {
+    await using app = await application(host)
+    const port = await sidecar()
+    const asked = dropping(port)
+    const knocks = new Knocks({ port, patience: 20, memory: 100 })
+    const three = Array.from({ length: 3 }, () => reached(knocks, app))
+    expect(await Promise.all(three)).toEqual([true, true, true])
+    expect(await reached(knocks, app)).toBe(true)
+    expect(asked()).toBe(1)
+    vi.restoreAllMocks()
+    await expect.poll(() => reached(knocks, app)).toBe('meshed_since')
+  })
+
+  it('is asked again at once where the dial fails: whoever was there may be gone', async () => {
+    const port = await sidecar()
+    dropping(port)
+    const knocks = new Knocks({ port, patience: 20 })
+    const app = await application(host)
+    expect(await reached(knocks, app)).toBe(true)
+    await app[Symbol.asyncDispose]()
+    expect(await reached(knocks, app)).toBe('connection_refused')
+    vi.restoreAllMocks()
+    expect(await reached(knocks, app)).toBe('meshed_since')
+  })
+
+  it('is asked every time while nobody is reached there', async () => {
+    const port = await sidecar()
+    const asked = dropping(port)
+    const knocks = new Knocks({ port, patience: 20 })
+    const gone = await application(host)
+    await gone[Symbol.asyncDispose]()
+    for (let i = 0; i < 3; i++) expect(await reached(knocks, gone)).toBe('connection_refused')
+    expect(asked()).toBe(3)
+  })
 })

@@ -1,6 +1,7 @@
-import type { EndpointAddress, IpAddress } from '#mesh/address.ts'
+import type { Socket } from 'node:net'
+import { type EndpointAddress, formatSocketAddress, type IpAddress } from '#mesh/address.ts'
 import { ports } from '#mesh/ports.ts'
-import type { ConnectError } from './connect-error.ts'
+import { ConnectError } from './connect-error.ts'
 import { dial } from './dial.ts'
 
 export interface KnocksOptions {
@@ -8,9 +9,11 @@ export interface KnocksOptions {
   readonly port?: number
   /** Milliseconds for an answer. By default long enough for one lost SYN, which Linux sends again after a second. */
   readonly patience?: number
-  /** Milliseconds for which whoever was silent is not asked again; 10 s by default. */
+  /** Milliseconds for which whoever is silent there and was reached is not asked again; 10 s by default. */
   readonly memory?: number
 }
+
+type Answer = 'listens' | 'refuses' | 'silent'
 
 const never = new AbortController().signal
 
@@ -19,8 +22,9 @@ export class Knocks {
   readonly #port: number
   readonly #patience: number
   readonly #memory: number
-  /** What is being asked, and who was silent. */
-  readonly #answers = new Map<IpAddress, Promise<boolean>>()
+  readonly #asking = new Map<IpAddress, Promise<Answer>>()
+  /** Who is silent at the tunnel port and was reached all the same, with what makes that be forgotten. */
+  readonly #silent = new Map<IpAddress, NodeJS.Timeout>()
 
   constructor({ port = ports.hbone, patience = 1_500, memory = 10_000 }: KnocksOptions = {}) {
     this.#port = port
@@ -29,31 +33,57 @@ export class Knocks {
   }
 
   /**
-   * Whether anybody listens there; nothing is said. Silence is no: behind what drops this port no meshed pod could be
-   * reached by the mesh. Rejects with a ConnectError where this process lacks the means to ask.
+   * Dials an address that was no meshed pod's, unless somebody listens at its tunnel port, who is told nothing. Silence
+   * is no refusal: behind what drops that port no meshed pod could be reached by the mesh. Rejects with a ConnectError.
    */
-  async answered(ip: IpAddress): Promise<boolean> {
-    const known = this.#answers.get(ip)
-    if (known) return await known
-    const answer = this.#ask(ip)
-    this.#answers.set(ip, answer)
-    return await answer
+  async dial(address: EndpointAddress, signal: AbortSignal): Promise<Socket> {
+    const { ip } = address
+    const answer = this.#silent.has(ip) ? 'silent' : await this.#ask(ip)
+    if (answer === 'listens') throw meshedSince(address)
+    try {
+      const socket = await dial(address, signal)
+      if (answer === 'silent' && !this.#silent.has(ip)) this.#remember(ip)
+      return socket
+    } catch (error) {
+      // Nobody may be there any more, and the next one may be meshed.
+      this.#forget(ip)
+      throw error
+    }
   }
 
-  async #ask(ip: IpAddress): Promise<boolean> {
-    const forget = (): void => void this.#answers.delete(ip)
+  async #ask(ip: IpAddress): Promise<Answer> {
+    const asking = this.#asking.get(ip) ?? this.#knock(ip).finally(() => this.#asking.delete(ip))
+    this.#asking.set(ip, asking)
+    return await asking
+  }
+
+  async #knock(ip: IpAddress): Promise<Answer> {
     try {
       const socket = await dial({ ip, port: this.#port } as EndpointAddress, never, this.#patience)
       socket.on('error', () => {})
       socket.resetAndDestroy()
+      return 'listens'
     } catch (error) {
       const { failure } = error as ConnectError
-      if (failure === 'timeout') setTimeout(forget, this.#memory).unref()
-      else forget()
       if (failure === 'resource_limit') throw error
-      return false
+      return failure === 'timeout' ? 'silent' : 'refuses'
     }
-    forget()
-    return true
   }
+
+  #remember(ip: IpAddress): void {
+    this.#silent.set(ip, setTimeout(() => this.#forget(ip), this.#memory).unref())
+  }
+
+  #forget(ip: IpAddress): void {
+    clearTimeout(this.#silent.get(ip))
+    this.#silent.delete(ip)
+  }
+}
+
+function meshedSince(address: EndpointAddress): ConnectError {
+  return new ConnectError(
+    'meshed_since',
+    `${formatSocketAddress(address)}: a sidecar answers at this address, which was no meshed pod's when the control plane was last heard: no plaintext until that is back`,
+    { retryable: true },
+  )
 }

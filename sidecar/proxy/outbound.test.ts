@@ -10,6 +10,8 @@ import { tcpPair, watched } from '../testing/sockets.ts'
 import { TunnelPool } from '../tunnel/pool.ts'
 import { type Update, View } from '../view/view.ts'
 import { Affinity } from './affinity.ts'
+import { ConnectError } from './connect-error.ts'
+import { dial } from './dial.ts'
 import { outbound } from './outbound.ts'
 
 const own = new Set([ip('10.77.0.9')])
@@ -50,9 +52,12 @@ async function dialled(
       ask(address)
     },
     inStep: () => inStep,
-    knock: (address) => {
-      knocked.push(address)
-      return Promise.resolve(answering.includes(address))
+    knocks: {
+      dial(address, signal) {
+        knocked.push(address.ip)
+        if (!answering.includes(address.ip)) return dial(address, signal)
+        return Promise.reject(new ConnectError('meshed_since', 'somebody answers', { retryable: true }))
+      },
     },
   })
   const stream = async (): Promise<FakeStream> => {
@@ -178,7 +183,7 @@ describe('a connection of the application', () => {
       own: new Set([ip('127.0.0.2')]),
       ask: () => Promise.resolve(),
       inStep: () => false,
-      knock: () => Promise.reject(new Error('nobody knocks at home')),
+      knocks: { dial: () => Promise.reject(new Error('nobody knocks at home')) },
     })
     const { heard } = await app.connection()
     pair.outer.write('hello')

@@ -12,6 +12,8 @@ import type { TunnelPool } from '../tunnel/pool.ts'
 import type { View } from '../view/view.ts'
 import type { Affinity } from './affinity.ts'
 import { connect, type Upstream, type Way } from './connect.ts'
+import { dial } from './dial.ts'
+import type { Knocks } from './knocks.ts'
 import { pump } from './pump.ts'
 import { socketLeg } from './socket-leg.ts'
 
@@ -26,15 +28,14 @@ export interface Outbound {
   readonly ask: (ip: IpAddress, signal: AbortSignal) => Promise<void>
   /** Whether the view is what the control plane holds right now. */
   readonly inStep: () => boolean
-  /** Whether a sidecar listens at an address. Rejects with a ConnectError where that cannot be asked. */
-  readonly knock: (ip: IpAddress) => Promise<boolean>
+  readonly knocks: Pick<Knocks, 'dial'>
 }
 
 /** One connection of the application to somewhere, from accept to the last byte. */
 export async function outbound(
   socket: Socket,
   destination: OriginalDestination,
-  { view, connections, tunnels, affinity, own, ask, inStep, knock }: Outbound,
+  { view, connections, tunnels, affinity, own, ask, inStep, knocks }: Outbound,
 ): Promise<void> {
   const ip = parseIp(socket.localAddress ?? '') ?? ('127.0.0.1' as IpAddress)
   using record = connections.open('outbound', { ip: [...own][0] ?? ip, port: socket.remotePort })
@@ -60,7 +61,7 @@ export async function outbound(
       connections,
       affinity,
       stillHolds,
-      meshedSince,
+      dialUnmeshed,
     })
   } catch (error) {
     return refuse(refusalOf(error))
@@ -84,10 +85,11 @@ export async function outbound(
   }
 
   /** Unmeshed once is not unmeshed for ever: while nobody would say, the address may have passed to a meshed pod. */
-  async function meshedSince({ transport, workload, address: { ip } }: Endpoint): Promise<boolean> {
+  function dialUnmeshed({ transport, workload, address }: Endpoint, signal: AbortSignal): Promise<Socket> {
     // A node's own address is never a meshed pod's.
-    if (transport !== 'plain' || workload?.hostNetwork || inStep()) return false
-    return insideMesh(view.current().settings, ip) && (await knock(ip))
+    const certain = transport === 'own' || workload?.hostNetwork || inStep()
+    const inMesh = insideMesh(view.current().settings, address.ip)
+    return certain || !inMesh ? dial(address, signal) : knocks.dial(address, signal)
   }
 
   /** Whether the other end is still who it was, and still reached the same way. */

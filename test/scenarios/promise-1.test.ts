@@ -189,8 +189,10 @@ describe.skipIf(lacks('promise 1', 'tcpdump'))('promise 1', () => {
       }
       before.unregister()
       await before.run(['ip', 'link', 'set', 'eth0', 'down'], { uid: 0 })
-      const after = await mesh.workload('dave-after', { addresses: [before.ip], labels })
       await alice.run(['ip', 'neighbour', 'flush', 'dev', 'eth0'], { uid: 0 })
+      // A client that goes on trying while nobody is there teaches her nothing about who comes next.
+      expect(await reasonAtAlice(ways[0]!)).toBe('unreachable')
+      const after = await mesh.workload('dave-after', { addresses: [before.ip], labels })
       using fresh = await Listener.open(after, 8080)
       using _talk = await until('the new pod to be heard of', () => converse(bob, ways[0]!, fresh))
       await using capture = await mesh.capture()
