@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parseIp } from '#mesh/address.ts'
 import { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret.ts'
 import { Resource } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import { Address, LoadBalancing_HealthPolicy, WorkloadStatus } from '#proto/istio/workload/workload.ts'
@@ -90,6 +91,29 @@ describe('addresses', () => {
   test("an address shared with the host's network belongs to the other pod", () => {
     expect(find(model.types.get(typeUrls.address), '/192.0.2.1')?.name).toBe('Kubernetes//Pod/shop/z-owner')
   })
+})
+
+test('who sees a namespace alone asks about every address that may be a meshed pod’s; who sees all need not', () => {
+  const beyond = { network: '', ip: parseIp('203.0.113.9')! }
+  const lists = {
+    workloads: [
+      pod('bank/backend-1', '192.0.2.4'),
+      pod('bank/agent', '192.0.2.5', { meshed: false }),
+      pod('bank/inside', '10.77.0.12'),
+    ],
+    services: [service('bank/backend', '10.77.100.1', { ingressAddresses: [beyond, beyond] })],
+  }
+  const networks = (sidecarScope: 'mesh' | 'namespace') => {
+    const model = buildModel(registry({ ...lists, mesh: { sidecarScope } }), bundle)
+    return MeshSettings.decode(body(model, typeUrls.settings, 'mesh')).networks
+  }
+  const all = [{ address: Uint8Array.of(10, 77, 0, 0), length: 16 }]
+  expect(networks('mesh')).toEqual(all)
+  expect(networks('namespace')).toEqual([
+    ...all,
+    { address: Uint8Array.of(192, 0, 2, 4), length: 32 },
+    { address: Uint8Array.of(203, 0, 113, 9), length: 32 },
+  ])
 })
 
 test('settings and trust bundle', () => {

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
+import { cidrOf } from '#mesh/address.ts'
 import { compilePolicies } from '#mesh/policy/compile.ts'
+import type { MeshSettings } from '#mesh/settings.ts'
+import { insideMesh } from '#mesh/snapshot.ts'
 import type { Service, Workload } from '#mesh/workload.ts'
 import {
   encodeService,
@@ -48,7 +51,7 @@ export class ModelBuilder {
     const { sidecarScope } = state.mesh
     const drafts: Record<TypeUrl, readonly Draft[]> = {
       [typeUrls.settings]: [
-        draft({ name: 'mesh', value: { ...state.mesh.settings, sidecarScope }, encode: encodeSettings }),
+        draft({ name: 'mesh', value: settingsOf(state, population), encode: encodeSettings }),
       ],
       [typeUrls.secret]: [draft({ name: bundle.trustDomain, value: bundle, encode: encodeTrustBundle })],
       [typeUrls.authorization]: [...policies.authorizations.values()].map((value) =>
@@ -65,6 +68,22 @@ export class ModelBuilder {
     const content = { sidecarScope, types, pods }
     return { version: modelVersion(content, this.#stamps), ...content }
   }
+}
+
+/**
+ * The settings as sidecars get them. One that sees its own namespace alone has to ask about every address that may lead to
+ * a meshed pod, also where it lies beyond the networks: a load balancer's, or such a pod's own.
+ */
+function settingsOf({ mesh }: RegistryState, { workloads, services }: Population): MeshSettings {
+  const { settings, sidecarScope } = mesh
+  const known = { ...settings, sidecarScope }
+  if (sidecarScope === 'mesh') return known
+  const addresses = [
+    ...services.flatMap((service) => service.addresses.map(({ ip }) => ip)),
+    ...workloads.filter(({ tunnel }) => tunnel === 'hbone').flatMap((workload) => workload.addresses),
+  ]
+  const beyond = new Set(addresses.filter((ip) => !insideMesh(known, ip)))
+  return { ...known, networks: [...settings.networks, ...[...beyond].toSorted().map(cidrOf)] }
 }
 
 /** Checks that `encode` takes the value, which a list of drafts of all kinds no longer tells. */

@@ -105,6 +105,22 @@ describe.skipIf(lacks('discovery'))('discovery', () => {
       await until('bob to have forgotten it', async () => (await picture(bob)).services.length === 0)
     })
 
+    test('a load balancer of another namespace’s is asked for too, though it lies beyond the networks', async () => {
+      const target = '203.0.113.9:80'
+      const bank = mesh.service('entrance', {
+        namespace: 'bank',
+        ingressAddresses: ['203.0.113.9'],
+        selector: { app: 'teller' },
+        ports: [{ port: 80, targetPort: 8080 }],
+      })
+      await until('the teller to answer there', async () => (await answer(bob, target)) === 'teller')
+      await bob.sidecar.access('through the entrance, by mutual TLS', ({ destination, security }) => {
+        return destination === target && security === 'mutual_tls'
+      })
+      bank.remove()
+      await until('bob to have forgotten it', async () => (await picture(bob)).services.length === 0)
+    })
+
     test('an address that nobody has is refused by name, and reached once somebody has it', async () => {
       const ip = '10.77.3.3'
       const started = performance.now()
