@@ -24,12 +24,13 @@ export function applyRedirection(families: readonly Family[], exclusions: Exclus
   for (const backend of installedBackends()) {
     try {
       for (const family of families) applyFamily(backend, family, exclusions)
-      removeElsewhere(backend)
-      return { backend: backend.kind, passedOver }
     } catch (error) {
       if (!(error instanceof RedirectionError) || error.kind === 'forbidden') throw error
       passedOver.push(error.message)
+      continue
     }
+    removeElsewhere(backend)
+    return { backend: backend.kind, passedOver }
   }
   throw new RedirectionError('unsupported', passedOver.join('\n'))
 }
@@ -60,10 +61,20 @@ function removeFrom(backend: Backend): number {
   let removed = 0
   for (const family of ['ipv4', 'ipv6'] as const) {
     if (!covers(backend, family)) continue
-    const rules = removalRules(readRules(backend, family))
+    const rules = removalRules(rulesIn(backend, family))
     if (rules === undefined) continue
     writeRules(backend, family, rules)
     removed++
   }
   return removed
+}
+
+/** What a backend holds: nothing where the kernel has none of it. */
+function rulesIn(backend: Backend, family: Family): string {
+  try {
+    return readRules(backend, family)
+  } catch (error) {
+    if (error instanceof RedirectionError && error.kind === 'unsupported') return ''
+    throw error
+  }
 }
