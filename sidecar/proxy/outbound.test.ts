@@ -145,6 +145,23 @@ describe('a connection of the application', () => {
     expect([record()?.refusal?.kind, asked]).toEqual(['not_ready', []])
   })
 
+  it('is reset before everybody is known: whoever is not there yet is not outside', async () => {
+    await using app = await application('127.0.0.7')
+    const view = new View({ ownUid: self.uid })
+    view.apply({ settings: settings(), workloads: [backend] })
+    const early = await dialled(view, at('127.0.0.7', app))
+    await early.story
+    expect([await early.client.end, early.record()?.refusal?.kind]).toEqual(['reset', 'not_ready'])
+    expect(app.connections).toEqual([])
+    view.apply({ workloads: [self] })
+    // A pod that goes is no longer published, and serves on.
+    view.apply({ removedAddresses: [self.uid] })
+    const { socket, story } = await dialled(view, at('127.0.0.7', app))
+    await app.connection()
+    socket.resetAndDestroy()
+    await story
+  })
+
   it('is reset when the endpoint cannot be reached', async () => {
     const { client, story, stream, record } = await dialled(settledView(known), virtual)
     ;(await stream()).answer({ kind: 'status', status: 401 })

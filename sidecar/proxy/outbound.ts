@@ -9,7 +9,7 @@ import type { ConnectionRecord } from '../connections/record.ts'
 import { type Refusal, RefusedError, refusalOf } from '../connections/refusal.ts'
 import { isRevoked, stillTrusted } from '../tunnel/peer.ts'
 import type { TunnelPool } from '../tunnel/pool.ts'
-import type { View } from '../view/view.ts'
+import { missingForRoutes, type View } from '../view/view.ts'
 import type { Affinity } from './affinity.ts'
 import { connect, type Upstream, type Way } from './connect.ts'
 import { dial } from './dial.ts'
@@ -48,7 +48,8 @@ export async function outbound(
 
   const full = connections.full(record)
   if (full) return refuse(full)
-  if (!view.current().settled) return refuse({ kind: 'not_ready', missing: 'the mesh’s settings' })
+  const missing = missingForRoutes(view.current())
+  if (missing !== undefined) return refuse({ kind: 'not_ready', missing })
   const route = await findRoute(destination, record)
   if (route.kind === 'refused') return refuse({ kind: 'route', reason: route.reason })
   const itself = toItself(route)

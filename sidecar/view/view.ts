@@ -11,8 +11,13 @@ export interface Picture extends Snapshot {
   /** This pod as the control plane knows it. */
   readonly own: Workload | undefined
   readonly trust: TrustBundle | undefined
-  /** Whether the mesh's settings have arrived; until then nothing is routed. */
+  /** Whether the mesh's settings have arrived. */
   readonly settled: boolean
+  /**
+   * Whether everything was told once, so that who is not here is not there: this pod's own workload comes last. It stays
+   * so when the pod goes and serves its last connections.
+   */
+  readonly complete: boolean
   /** The policies that hold on this pod. */
   readonly policies: WorkloadPolicies
 }
@@ -45,6 +50,7 @@ export class View {
       settings: nothingSettled,
       trust: undefined,
       settled: false,
+      complete: false,
       workloads: new Map(),
       services: new Map(),
       authorizations: new Map(),
@@ -67,6 +73,7 @@ export class View {
       {
         settings: update.settings ?? before.settings,
         settled: before.settled || update.settings !== undefined,
+        complete: before.complete,
         trust: update.trust ?? before.trust,
         workloads: merge(
           before.workloads,
@@ -97,6 +104,7 @@ export class View {
     parts: {
       settings: MeshSettings
       settled: boolean
+      complete: boolean
       trust: TrustBundle | undefined
       workloads: ReadonlyMap<string, Workload>
       services: ReadonlyMap<ServiceKey, Service>
@@ -113,8 +121,15 @@ export class View {
       policies,
       trust: parts.trust,
       settled: parts.settled,
+      complete: parts.complete || (parts.settled && own !== undefined),
     }
   }
+}
+
+/** What the pod still waits for before anything is routed; undefined when nothing. */
+export function missingForRoutes({ settled, complete }: Picture): string | undefined {
+  if (!settled) return 'the mesh’s settings'
+  return complete ? undefined : 'its own workload, with which it has heard of everybody'
 }
 
 /** What the pod still waits for before it may admit anybody; undefined when nothing. */
