@@ -18,7 +18,10 @@ async function open({ together }: { together?: number } = {}) {
     {
       ofOneAddress: most,
       ...(together !== undefined && { together }),
-      take: (connection) => void taken.push(connection.on('error', () => {}).resume()),
+      take(connection) {
+        taken.push(connection.on('error', () => {}).resume())
+        connection.write('welcome')
+      },
       metrics: doorMetrics(registry, names),
       log: { ...silentLog, warn, error },
     },
@@ -38,11 +41,11 @@ async function open({ together }: { together?: number } = {}) {
   return { door, taken, warn, error, dial, value, [Symbol.dispose]: dispose }
 }
 
-/** Whether a connection stays open: one that is refused is reset at once. */
+/** Whether a connection is welcomed; one that is refused is reset. */
 async function isLetIn(socket: Socket): Promise<boolean> {
   return await new Promise((resolve) => {
     socket.once('close', () => resolve(false))
-    setTimeout(resolve, 100, true)
+    socket.once('data', () => resolve(true))
   })
 }
 
@@ -99,9 +102,9 @@ test('when it is full, whoever has most gives up its oldest, and the newcomer is
   for (const name of ['a', 'b', 'c']) await enter('127.0.0.2', name)
   for (const name of ['d', 'e']) await enter('127.0.0.3', name)
   await enter('127.0.0.4', 'newcomer')
-  expect(closed).toEqual(['a'])
+  await vi.waitFor(() => expect(closed).toEqual(['a']))
   await enter('127.0.0.5', 'another')
-  expect(closed).toEqual(['a', 'b'])
+  await vi.waitFor(() => expect(closed).toEqual(['a', 'b']))
   expect(await value('open')).toBe(6)
   expect(await value('refused', 'made_room')).toBe(2)
   expect(warn).toHaveBeenCalledExactlyOnceWith(expect.any(String), {

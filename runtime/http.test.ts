@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, request, Server } from 'node:http'
+import { type IncomingMessage, request, Server } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -196,16 +196,47 @@ describe('the server', () => {
     expect(lines.join('')).not.toContain('an endpoint failed')
   })
 
-  it('keeps a limit that it was made with', async () => {
-    let made: Server | undefined
-    await start({
-      create: (settings, listener) => {
-        made = createServer(settings, listener)
-        made.maxConnections = 7
-        return made
-      },
-    })
-    expect(made?.maxConnections).toBe(7)
+  it('has whoever holds most connections make room: many addresses together keep nobody out', async () => {
+    await start({ host: undefined, maxConnections: 6, maxConnectionsOfOneAddress: 2 })
+    for (const last of [2, 3, 4]) {
+      for (let i = 0; i < 2; i++)
+        connect({ host: '127.0.0.1', port: server!.port, localAddress: `127.0.0.${last}` }).on(
+          'error',
+          () => {},
+        )
+    }
+    await delay(20)
+    for (let i = 0; i < 3; i++) {
+      expect((await fetch(`http://127.0.0.1:${server!.port}/text`)).status).toBe(200)
+    }
+  })
+
+  it('has bodies of requests that are not answered yet among those that make room', async () => {
+    const answered = Promise.withResolvers<void>()
+    const slow = { 'PUT /slow': () => answered.promise.then(() => ({ body: 'late' })) }
+    await start({ bodyLimit: 100_000, bodiesLimit: 200_000, routes: slow })
+    const ends = Array.from({ length: 4 }, () => put('/slow', 'x'.repeat(90_000)).catch(() => 'cut'))
+    expect(await Promise.race(ends)).toBe('cut')
+    await delay(50)
+    answered.resolve()
+    const all = await Promise.all(ends)
+    expect(all.filter((end) => end === 'cut')).toHaveLength(2)
+  })
+
+  it('ends what does not get to its point: no head after 5 s, no body after 10 s', {
+    timeout: 20_000,
+  }, async () => {
+    await start()
+    const head = 'PUT /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n'
+    const started = performance.now()
+    const ended = async (said: string): Promise<number> => {
+      const socket = connect(server!.port, '127.0.0.1', () => socket.write(said))
+      await once(socket.resume(), 'close')
+      return performance.now() - started
+    }
+    const [silent, half] = await Promise.all([ended('PUT'), ended(head)])
+    expect(silent).toBeLessThan(8_000)
+    expect(half).toBeLessThan(13_000)
   })
 
   it('closes at once, whoever is still connected', async () => {

@@ -54,12 +54,15 @@ export interface HttpOptions {
   readonly bodiesLimit?: number
   /** Connections that may be open, 256 by default; others are closed at once. */
   readonly maxConnections?: number
-  /** Connections of one address that may be open, so that nobody takes the room of all; any number by default. */
+  /**
+   * Connections of one address that may be open; any number by default. With it whoever has most makes room for a
+   * newcomer, so that neither one address nor several together keep others out.
+   */
   readonly maxConnectionsOfOneAddress?: number
-  /** Makes the server, which may have a limit of connections of its own; one without TLS by default. */
+  /** Makes the server; one without TLS by default. */
   readonly create?: (options: ServerOptions, listener: RequestListener) => Server
-  /** Where requests that had to make room are counted; nowhere by default. */
-  readonly metrics?: Pick<DoorMetrics, 'refused'>
+  /** Where connections are counted; nowhere by default. */
+  readonly metrics?: DoorMetrics
   readonly log: Log
 }
 
@@ -68,6 +71,9 @@ const foreignHost: HttpAnswer = {
   body: { error: 'ask by a loopback address, and not from a page' },
 }
 const internalError: HttpAnswer = { status: 500, body: { error: 'internal error; the log has the reason' } }
+
+/** Milliseconds. Node looks every 30 s unless told otherwise, which would be the limit then. */
+const timeouts = { headersTimeout: 5_000, requestTimeout: 10_000, connectionsCheckingInterval: 1_000 }
 
 /** A small HTTP server for a process's own endpoints: admin, metrics, readiness. Rejects when it cannot listen. */
 export async function serveHttp({
@@ -84,7 +90,7 @@ export async function serveHttp({
   metrics,
 }: HttpOptions): Promise<HttpServer> {
   const bodies = new BodyBudget({ limit: bodiesLimit, log, ...(metrics && { metrics }) })
-  const server = create({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+  const server = create({ ...timeouts }, (request, response) => {
     const foreign = loopbackOnly && isForeign(request)
     const answered = foreign
       ? Promise.resolve(foreignHost)
@@ -98,9 +104,10 @@ export async function serveHttp({
         if (!response.headersSent) send(response, internalError)
       })
   })
-  server.maxConnections ||= maxConnections
-  if (maxConnectionsOfOneAddress !== undefined) {
-    boundConnections(server, { ofOneAddress: maxConnectionsOfOneAddress, log })
+  if (maxConnectionsOfOneAddress === undefined) server.maxConnections = maxConnections
+  else {
+    const bounds = { ofOneAddress: maxConnectionsOfOneAddress, together: maxConnections }
+    boundConnections(server, { ...bounds, log, ...(metrics && { metrics }) })
   }
   await new Promise<void>((resolve, reject) => {
     const where = host === undefined ? `port ${port}` : `${host}:${port}`
@@ -145,7 +152,7 @@ async function answer(
     const known = Object.keys(routes).join(', ')
     return { status: 404, body: { error: `${request.method} ${url.pathname} is unknown; known: ${known}` } }
   }
-  using held = bodies.hold(request.socket.remoteAddress ?? '', () => void request.destroy())
+  using held = bodies.hold(request.socket.remoteAddress ?? '', () => void request.socket.destroy())
   const body = await readBody(request, bodyLimit, held)
   if (body === undefined) return { status: 413, body: { error: `the body is over ${bodyLimit} bytes` } }
   const gone = new AbortController()

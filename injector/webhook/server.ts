@@ -1,5 +1,4 @@
 import { createServer, type Server } from 'node:https'
-import { boundConnections } from '#runtime/door.ts'
 import type { DoorMetrics } from '#runtime/door-metrics.ts'
 import { type HttpServer, serveHttp } from '#runtime/http.ts'
 import type { Listen } from '#runtime/listen.ts'
@@ -14,7 +13,7 @@ export const reviewLimit = 3 * 1024 * 1024
 export const reviewsLimit = 10 * reviewLimit
 
 /** More than an API server opens, and so many that few pods together fill them: whoever has most makes room then. */
-export const connectionBounds = { ofOneAddress: 64, together: 1_024 }
+export const connectionBounds = { maxConnectionsOfOneAddress: 64, maxConnections: 1_024 }
 
 export interface WebhookServerOptions {
   readonly listen: Listen
@@ -40,11 +39,10 @@ export async function serveWebhook(options: WebhookServerOptions): Promise<Webho
     bodyLimit: reviewLimit,
     bodiesLimit: reviewsLimit,
     metrics,
-    // Those below count, which make room for a newcomer where this one would shut the door on it.
-    maxConnections: Number.POSITIVE_INFINITY,
+    ...connectionBounds,
     create: (settings, listener) => {
       tls = createServer({ ...settings, ...servingContext(certificate), handshakeTimeout: 5_000 }, listener)
-      return boundConnections(tls, { ...connectionBounds, metrics, log })
+      return tls
     },
     routes: {
       'POST /inject': ({ headers, body }) => {
