@@ -33,11 +33,12 @@ import { BufferBudget } from './tunnel/buffer-budget.ts'
 import type { ContextSource } from './tunnel/context-source.ts'
 import { framesLayer } from './tunnel/frames/layer.ts'
 import { limitMetrics } from './tunnel/metrics.ts'
+import { isRevoked, type Peer } from './tunnel/peer.ts'
 import { TunnelPool } from './tunnel/pool.ts'
 import { type RootsInUse, reportRootsInUse } from './tunnel/roots-in-use.ts'
 import { proveTunnel } from './tunnel/self-test.ts'
 import { TunnelServer } from './tunnel/server.ts'
-import type { TrustBundle } from './view/trust-bundle.ts'
+import { sameRoots, type TrustBundle } from './view/trust-bundle.ts'
 import { View } from './view/view.ts'
 
 /** A running sidecar. */
@@ -161,7 +162,7 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
     }),
   ])
 
-  // A new certificate or bundle: no tunnel of an older one opens another stream.
+  // A new certificate, or other roots: no tunnel of an older one opens another stream.
   let trust = view.current().trust
   const [ip] = config.podIps
   const renewTunnels = (): void => {
@@ -181,9 +182,14 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
   }
   credentials.onRenewed(renewTunnels)
   view.onChange(() => {
-    if (view.current().trust === trust) return
+    const before = trust
     trust = view.current().trust
-    renewTunnels()
+    if (trust === before) return
+    if (!sameRoots(trust, before)) return renewTunnels()
+    // TLS is told of roots alone; another list of what was taken back is no reason to meet everybody anew.
+    const revoked = (peer: Peer): boolean => isRevoked(peer, trust)
+    tunnels.retire(revoked)
+    tunnelServer.retire(revoked)
   })
 
   // Another root: a certificate under the one that signs, and word of the roots that are still needed here.
@@ -233,9 +239,9 @@ export async function startSidecar(config: Config, log: Log): Promise<Sidecar> {
       await Promise.race([connections.idle(), deadline])
       const closed = tunnelServer.close()
       for (const listener of listeners) listener.close()
-      // What peers asked for before they could read the GOAWAY is served to its end; who does not read it has a second.
-      const served = Promise.race([closed, sleep(1_000)]).then(() => connections.idle())
-      await Promise.race([served, deadline])
+      // What peers asked for before they could read the GOAWAY is served to its end, and what they are told is read.
+      const ended = Promise.all([closed, tunnels.end()]).then(() => connections.idle())
+      await Promise.race([ended, deadline])
       connections.cutAll({ kind: 'drained' })
       await Promise.race([connections.idle(), sleep(1_000)])
       tunnelServer.cut()

@@ -52,6 +52,19 @@ describe('metrics', () => {
     )
   })
 
+  it('close a connection as they opened it, whoever its peer turned out to be meanwhile', async () => {
+    const { connections, value } = measured()
+    const record = connections.open('inbound', { ip: ip('10.78.0.1') })
+    record.connected()
+    record.source = { ...record.source, workload: web }
+    record[Symbol.dispose]()
+    const [opened, closed] = await Promise.all(
+      ['opened', 'closed'].map((what) => value(`istio_tcp_connections_${what}_total`)),
+    )
+    expect(opened).toEqual([expect.stringContaining('source_workload="unknown"')])
+    expect(closed).toEqual(opened!.map((line) => line.replace('opened', 'closed')))
+  })
+
   it('count a refusal by reason and policy, and not as a connection', async () => {
     const { connections, value } = measured()
     const record = connections.open('inbound', { ip: ip('10.77.0.9') })

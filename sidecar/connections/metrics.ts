@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from '#runtime/metrics.ts'
 import type { ConnectionRecord } from './record.ts'
 import { refusalReason } from './refusal.ts'
-import { LabelSets, labelSetLimit, tcpLabels } from './tcp-labels.ts'
+import { LabelSets, labelSetLimit, type TcpLabels, tcpLabels } from './tcp-labels.ts'
 
 export type ConnectionMetrics = ReturnType<typeof connectionMetrics>
 
@@ -9,6 +9,8 @@ export type ConnectionMetrics = ReturnType<typeof connectionMetrics>
 export function connectionMetrics(registry: Registry, live: () => number) {
   const registers = [registry]
   const labelSets = new LabelSets()
+  /** As each was opened: it is closed under the same labels, whoever its peer turned out to be meanwhile. */
+  const countedBy = new WeakMap<ConnectionRecord, TcpLabels>()
   const counter = (name: string, help: string) =>
     new Counter({ name, help, labelNames: [...tcpLabels], registers })
   const opened = counter('istio_tcp_connections_opened_total', 'TCP connections opened')
@@ -56,13 +58,15 @@ export function connectionMetrics(registry: Registry, live: () => number) {
 
   return {
     connected: (record: ConnectionRecord): void => {
-      opened.inc(labelSets.of(record))
+      const labels = labelSets.of(record)
+      countedBy.set(record, labels)
+      opened.inc(labels)
       connect.observe({ direction: record.direction }, (record.connectMs ?? 0) / 1_000)
     },
     report: (record: ConnectionRecord): void => {
-      const { direction, carried, connectMs, refusal } = record
-      if (connectMs !== undefined) {
-        const labels = labelSets.of(record)
+      const { direction, carried, refusal } = record
+      const labels = countedBy.get(record)
+      if (labels) {
         closed.inc(labels)
         received.inc(labels, carried.sent)
         sent.inc(labels, carried.received)

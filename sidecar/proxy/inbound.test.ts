@@ -417,6 +417,7 @@ describe('a connection in plaintext', () => {
     const told = await plaintext(view, { ip: '127.0.0.1', port: 9 }, '10.77.0.2', tells)
     await told.story
     expect(told.asked).toEqual(['10.77.0.2'])
+    expect(told.record()?.source.workload).toBe(frontend)
     expect(told.record()?.refusal).toEqual({ kind: 'plaintext_from_mesh', claimed: frontend.identity })
     // Nobody is asked of who is known, or is not of the mesh.
     for (const source of ['10.77.0.2', '10.78.0.1']) {

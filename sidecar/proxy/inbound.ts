@@ -59,8 +59,9 @@ export async function inboundTunnel(request: TunnelRequest, inbound: Inbound): P
     cancelWithStream(request, record)
     application = await dialApplication(admission.permit, destination, record.signal)
   } catch (error) {
+    const refusal = record.refusal ?? refusalOf(error)
     // Cut by a change meanwhile is denied, and nothing to try again elsewhere.
-    return refuse(refusalOf(error), record.signal.aborted ? 401 : 503)
+    return refuse(refusal, isVerdict(refusal) ? 401 : 503)
   }
   request.accept()
   record.connected()
@@ -98,6 +99,11 @@ export async function inboundPlaintext(
   }
   record.connected()
   record.outcome = await pump(client, socketLeg(application), record)
+}
+
+/** Whether it is this peer that was refused; anything else may be otherwise at another endpoint. */
+function isVerdict({ kind }: Refusal): boolean {
+  return kind === 'policy' || kind === 'peer_gone' || kind === 'peer_untrusted' || kind === 'peer_revoked'
 }
 
 /** Whether plaintext from there would be refused if somebody of the mesh had the address, which nobody has said. */
@@ -182,6 +188,8 @@ function peerRefused(record: ConnectionRecord, peer: Peer | undefined, view: Vie
   const { ip, workload: known } = record.source
   const claimed = picture.workloadAt(ip)
   if (!peer) {
+    // As of now: the view may have heard of it since the connection was opened.
+    if (claimed) record.source = { ...record.source, workload: claimed }
     const fromMesh = claimed?.tunnel === 'hbone' && picture.settings.rejectPlaintextFromMesh
     return fromMesh ? { kind: 'plaintext_from_mesh', claimed: claimed.identity } : undefined
   }

@@ -15,6 +15,8 @@ export interface HandshakesOptions {
   readonly limit: number
   /** Told of one that took longer; it is cut. */
   readonly onLate: (socket: Socket) => void
+  /** Told of each that is over, however. */
+  readonly onOver?: () => void
 }
 
 /**
@@ -83,6 +85,7 @@ export class Handshakes {
     const left = (this.#byAddress.get(handshake.from) ?? 1) - 1
     if (left > 0) this.#byAddress.set(handshake.from, left)
     else this.#byAddress.delete(handshake.from)
+    this.#options.onOver?.()
   }
 }
 

@@ -175,6 +175,42 @@ describe('close', () => {
   })
 })
 
+it('retires the tunnels to those that are meant, and no others', async () => {
+  const layer = reaching()
+  const pool = new TunnelPool(layer)
+  const other = { ...backend, identity: identity('other') }
+  await connection(pool)
+  await connection(pool, other)
+  pool.retire((peer) => peer.identity === other.identity)
+  expect(layer.tunnels.map(({ retired }) => retired)).toEqual([false, true])
+  expect([await connection(pool), layer.dials.length]).toEqual([layer.tunnels[0], 2])
+  await connection(pool, other)
+  expect(layer.dials).toHaveLength(3)
+})
+
+describe('a pool that ends', () => {
+  it('opens nothing more, and is over with the last stream', async () => {
+    const layer = reaching()
+    const pool = new TunnelPool(layer)
+    await connection(pool)
+    await connection(pool, { ...backend, ip: ip('10.77.0.2') })
+    let over = false
+    const ended = pool.end().then(() => {
+      over = true
+    })
+    layer.tunnels[0]!.opened[0]!.close()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect([over, layer.tunnels.map(({ usable }) => usable)]).toEqual([false, [false, false]])
+    layer.tunnels[1]!.opened[0]!.close()
+    await ended
+    expect(pool.size).toBe(0)
+  })
+
+  it('is over at once where there is no tunnel', async () => {
+    await new TunnelPool(reaching()).end()
+  })
+})
+
 describe('a tunnel that carries nothing', () => {
   const minute = 60_000
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'performance'] }))
@@ -191,6 +227,18 @@ describe('a tunnel that carries nothing', () => {
     expect(layer.tunnels[0]!.retired).toBe(false)
     vi.advanceTimersByTime(2 * minute)
     expect([layer.tunnels[0]!.retired, pool.size]).toEqual([true, 0])
+  })
+
+  it('is one that nobody takes: however short its streams are, one in use stays', async () => {
+    const layer = reaching()
+    const pool = new TunnelPool(layer)
+    for (let i = 0; i < 120; i++) {
+      const tunnel = (await connection(pool)) as FakeTunnel
+      tunnel.opened.at(-1)!.close()
+      await new Promise((resolve) => setImmediate(resolve))
+      vi.advanceTimersByTime(10_000)
+    }
+    expect([layer.tunnels.length, layer.tunnels[0]!.retired]).toEqual([1, false])
   })
 
   it('leaves no timer behind when it is gone', async () => {

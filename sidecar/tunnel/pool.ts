@@ -13,6 +13,8 @@ export class TunnelPool {
   readonly #dials = new Map<string, Promise<Tunnel>>()
   /** Streams of a tunnel once all have opened theirs to whom it was handed in this turn of the event loop. */
   readonly #promised = new Map<Tunnel, number>()
+  /** When each was last seen to carry something, or was handed out; by a clock that nobody sets. */
+  readonly #used = new WeakMap<Tunnel, number>()
   readonly #closing = new AbortController()
   /** Counts certificates and bundles: a dial begun under an older one is not kept. */
   #generation = 0
@@ -46,7 +48,19 @@ export class TunnelPool {
   /** Lets no tunnel open a new stream, since a certificate or the trust bundle changed. Live streams stay. */
   retireAll(): void {
     this.#generation += 1
-    for (const tunnels of this.#tunnels.values()) for (const tunnel of tunnels) tunnel.retire()
+    this.retire(() => true)
+  }
+
+  /** Lets no tunnel to such a peer open a new stream. */
+  retire(isMeant: (peer: Peer) => boolean): void {
+    for (const tunnel of [...this.#tunnels.values()].flat()) if (isMeant(tunnel.peer)) tunnel.retire()
+  }
+
+  /** Retires every tunnel. Resolves once the last one has ended with its streams, and its peer has read all of it. */
+  async end(): Promise<void> {
+    const tunnels = [...this.#tunnels.values()].flat()
+    this.retireAll()
+    await Promise.all(tunnels.map((tunnel) => new Promise<void>((resolve) => tunnel.onClosed(resolve))))
   }
 
   /** Cuts every tunnel and dial. */
@@ -79,6 +93,7 @@ export class TunnelPool {
   #hand(tunnel: Tunnel): Tunnel {
     if (this.#promised.size === 0) setImmediate(() => this.#promised.clear())
     this.#promised.set(tunnel, this.#load(tunnel) + 1)
+    this.#used.set(tunnel, performance.now())
     return tunnel
   }
 
@@ -96,10 +111,10 @@ export class TunnelPool {
   #keep(key: string, tunnel: Tunnel): void {
     const tunnels = this.#tunnels.get(key) ?? []
     this.#tunnels.set(key, [...tunnels, tunnel])
-    let idleSince = performance.now()
+    this.#used.set(tunnel, performance.now())
     const timer = setInterval(() => {
-      if (tunnel.streams > 0) idleSince = performance.now()
-      else if (performance.now() - idleSince >= idleLimit) tunnel.retire()
+      if (tunnel.streams > 0) this.#used.set(tunnel, performance.now())
+      else if (performance.now() - this.#used.get(tunnel)! >= idleLimit) tunnel.retire()
     }, idleLimit / 10)
     timer.unref()
     tunnel.onClosed(() => {

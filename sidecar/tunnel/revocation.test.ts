@@ -73,6 +73,18 @@ describe('a revoked certificate', () => {
     tunnel.destroy(new Error('done'))
   })
 
+  it('opens no new stream on a tunnel that stands, once its tunnels are retired; others do', async () => {
+    const revoked = await dial()
+    near.own = pki.certificate('other')
+    const good = await dial()
+    await openStream(revoked, ends)
+    await openStream(good, ends)
+    ends.server.retire(({ serial }) => serial === frontend.serial)
+    await expect.poll(() => revoked.usable, { interval: 2 }).toBe(false)
+    expect(good.usable).toBe(true)
+    for (const tunnel of [revoked, good]) tunnel.destroy(new Error('done'))
+  })
+
   it('has a successor under the same name, which is welcome', async () => {
     far.roots = revoking(frontend.serial)
     near.own = pki.certificate('frontend')

@@ -267,3 +267,39 @@ it('a port that is taken is named', async () => {
   await using _first = await served(source)
   await expect(served(source)).rejects.toThrow(`port ${ports.hbone}`)
 })
+
+describe('a server that closes', () => {
+  const source = () => contexts(pki.certificate('backend'), pki.trust())
+  const pending = async (closed: Promise<void>, ms: number): Promise<boolean> => {
+    const late = new Promise<boolean>((resolve) => setTimeout(resolve, ms, true))
+    return await Promise.race([closed.then(() => false), late])
+  }
+
+  it('is closed at once where nobody is there', async () => {
+    await using ends = await served(source())
+    await ends.server.close()
+  })
+
+  it('waits for whoever is proving who it is: it may have asked for something already', async () => {
+    await using ends = await served(source())
+    const early = connectTcp(ports.hbone, '127.0.0.1')
+    await expect.poll(() => ends.server.handshakes).toBe(1)
+    const closed = ends.server.close()
+    expect(await pending(closed, 50)).toBe(true)
+    early.destroy()
+    await closed
+  })
+
+  it('waits until a peer has read what it was told', async () => {
+    await using ends = await served(source())
+    const slow = connectTls({ ...base(), ...as(frontend) })
+    await once(slow, 'secureConnect')
+    await expect.poll(() => ends.server.tunnels).toBe(1)
+    const closed = ends.server.close()
+    // It answers no PING: a second later the tunnel ends, but not what was said of that.
+    await expect.poll(() => ends.server.tunnels, { timeout: 3_000 }).toBe(0)
+    expect(await pending(closed, 50)).toBe(true)
+    slow.resume()
+    await closed
+  })
+})

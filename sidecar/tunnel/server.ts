@@ -45,6 +45,8 @@ export class TunnelServer {
   #tls: TlsServer | undefined
   #listener: Server | undefined
   #trust: TrustBundle | undefined
+  /** Connections of tunnels, until both ends have closed them: what was written last may not have been read yet. */
+  readonly #sockets = new Set<TLSSocket>()
   #onLastClosed = (): void => {}
 
   constructor(options: TunnelServerOptions) {
@@ -59,6 +61,8 @@ export class TunnelServer {
         this.#lateHandshakes += 1
         this.#refuse(socket, 'handshake_timeout')
       },
+      // One that went well is a tunnel before this turn is over.
+      onOver: () => queueMicrotask(() => this.#checkClosed()),
     })
     const peerLimits = {
       resetBurst: limits.peerResetsPerSecond * 10,
@@ -103,18 +107,23 @@ export class TunnelServer {
     this.#listener ??= await this.#listen(this.#tls)
   }
 
+  /** Lets tunnels of such peers open no new stream. */
+  retire(isMeant: (peer: Peer) => boolean): void {
+    for (const [session, peer] of this.#sessions) if (isMeant(peer)) session.close()
+  }
+
   /**
-   * Stops to listen and sends GOAWAY on every tunnel. Resolves once the last one has ended with its streams; what is
-   * live stays until `cut`.
+   * Stops to listen and sends GOAWAY on every tunnel. Resolves once the last one has ended with its streams, and its peer
+   * has read all of it; what is live stays until `cut`.
    */
   close(): Promise<void> {
     this.#listener?.close()
     // A peer whose half of the handshake is over may have asked for something already.
     this.#handshakes.age()
     for (const session of this.#sessions.keys()) session.close()
-    if (this.#sessions.size === 0) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onLastClosed = resolve
+      this.#checkClosed()
     })
   }
 
@@ -196,7 +205,6 @@ export class TunnelServer {
       onClosed: (error) => {
         clearTimeout(expiry)
         this.#sessions.delete(session)
-        if (this.#sessions.size === 0) this.#onLastClosed()
         this.#peers.leave(name)
         if (error instanceof ConnectionFault) this.#refuse(socket, reasonOf(error), { error })
         else if (error) log.debug('a tunnel failed', { peer: peerIp, error })
@@ -208,7 +216,16 @@ export class TunnelServer {
       Math.min(peer.notAfter - Date.now(), 2 ** 31 - 1),
     ).unref()
     this.#sessions.set(session, peer)
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.#checkClosed()
+    })
     if (stale) session.close()
+  }
+
+  #checkClosed(): void {
+    if (this.#sockets.size === 0 && this.#handshakes.size === 0) this.#onLastClosed()
   }
 
   #isFull(name: string): boolean {

@@ -30,7 +30,7 @@ export interface Tunnel {
   retire(): void
   /** Cuts it with all its streams. */
   destroy(cause: Error): void
-  /** Called once, when the connection is gone. */
+  /** Called once, when the connection is gone, and with it all that was written to it. */
   onClosed(listener: () => void): void
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { TestPki } from '../testing/pki.ts'
-import { parseTrustBundle } from './trust-bundle.ts'
+import { parseTrustBundle, sameRoots } from './trust-bundle.ts'
 
 const roots = [new TestPki(), new TestPki()].map(({ root }) => root.certificate)
 const pem = roots.map(String)
@@ -21,6 +21,19 @@ describe('a trust bundle', () => {
     expect(() => parseTrustBundle('cluster.local', pem[0]!, 'CRL')).toThrow(
       'the trust bundle of cluster.local: it holds no PEM revocation list',
     )
+  })
+
+  it.each([
+    [pem.join(''), pem.toReversed().join(''), true],
+    [pem.join(''), pem[0]!, false],
+    [pem[0]!, pem[1]!, false],
+  ])('has the same roots as another one, or not: %#', (one, other, same) => {
+    const [some, others] = [parseTrustBundle('cluster.local', one), parseTrustBundle('cluster.local', other)]
+    expect([sameRoots(some, others), sameRoots(some, { ...some, revoked: new Set(['01']) })]).toEqual([
+      same,
+      true,
+    ])
+    expect([sameRoots(undefined, some), sameRoots(undefined, undefined)]).toEqual([false, true])
   })
 
   it('names the root that is bad by its place', () => {

@@ -42,3 +42,9 @@ function revocations(trustDomain: string, crl: string | undefined): ReadonlySet<
     throw new Error(`the trust bundle of ${trustDomain}: ${(cause as Error).message}`, { cause })
   }
 }
+
+/** Whether both believe the same roots, whatever they have taken back. */
+export function sameRoots(one: TrustBundle | undefined, other: TrustBundle | undefined): boolean {
+  const [some, others] = [one, other].map((bundle) => new Set(bundle?.byFingerprint.keys()))
+  return some!.symmetricDifference(others!).size === 0
+}

@@ -56,6 +56,8 @@ const mostControl = 128 * 1024
 const settingsLimit = 20_000
 /** How long a peer may take to acknowledge the first step of going away, in milliseconds. */
 const farewellLimit = 1_000
+/** How long a peer may take to read the last of what was written, in milliseconds: as long as a silent one is believed. */
+const flushLimit = 30_000
 /** How long a peer may take to close after us, in milliseconds. */
 const closeLimit = 5_000
 const nothing = Buffer.alloc(0)
@@ -575,8 +577,18 @@ export class FrameConnection implements FrameMeaning, StreamHost {
       this.#leave(stream)
       this.#lost(stream, { cause: loss, unprocessed: false })
     }
-    const timer = setTimeout(() => this.#socket.destroy(), closeLimit).unref()
-    this.#socket.once('close', () => clearTimeout(timer))
+    this.#awaitClose(cause === undefined)
     this.#end.closed(cause)
+  }
+
+  /** Ends of streams may still be on their way to a slow peer; whoever broke the protocol is not waited for. */
+  #awaitClose(patiently: boolean): void {
+    const destroy = (): void => void this.#socket.destroy()
+    let timer = setTimeout(destroy, patiently ? flushLimit : closeLimit).unref()
+    this.#socket.once('finish', () => {
+      clearTimeout(timer)
+      timer = setTimeout(destroy, closeLimit).unref()
+    })
+    this.#socket.once('close', () => clearTimeout(timer))
   }
 }

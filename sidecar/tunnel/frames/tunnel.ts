@@ -30,6 +30,7 @@ export class FrameTunnel implements Tunnel {
   readonly #connection: FrameConnection
   readonly #answers = new Map<FrameStream, (reply: TunnelReply) => void>()
   readonly #closedListeners: (() => void)[] = []
+  readonly #socket: Duplex
   #retired = false
   #closed = false
 
@@ -37,6 +38,7 @@ export class FrameTunnel implements Tunnel {
     socket: Duplex,
     { peer, keyExchange, expires, limits = defaultLimits, buffers = new BufferBudget() }: FrameTunnelOptions,
   ) {
+    this.#socket = socket
     this.peer = peer
     this.keyExchange = keyExchange
     this.#expires = expires
@@ -51,9 +53,11 @@ export class FrameTunnel implements Tunnel {
       closed: () => {
         this.#closed = true
         stopWatching()
-        for (const listener of this.#closedListeners.splice(0)) listener()
       },
     }
+    socket.once('close', () => {
+      for (const listener of this.#closedListeners.splice(0)) listener()
+    })
     this.#connection = new FrameConnection(socket, end, limits, buffers)
     const stopWatching = watchLiveness(this.#connection)
   }
@@ -82,7 +86,7 @@ export class FrameTunnel implements Tunnel {
   }
 
   onClosed(listener: () => void): void {
-    if (this.#closed) listener()
+    if (this.#socket.closed) listener()
     else this.#closedListeners.push(listener)
   }
 
