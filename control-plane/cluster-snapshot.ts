@@ -1,5 +1,6 @@
 import { parseIdentityRequests } from '#mesh/identity-requests.ts'
 import type { Snapshot } from '#mesh/snapshot.ts'
+import { joinEndpoints } from './model/endpoints.ts'
 import type { RegistryState } from './model/registry-state.ts'
 import { stateSnapshot } from './snapshot.ts'
 import type { PolicyKind } from './watch/kubernetes/objects/policy.ts'
@@ -91,15 +92,14 @@ function podsOf({ pods, namespaces, identity }: ClusterObjects): ClusterPod[] {
   }))
 }
 
-function waitingIn({ services, workloads }: RegistryState): ReadonlyMap<string, readonly string[]> {
-  const nameAt = new Map(
-    workloads.flatMap(({ addresses, namespace, name }) =>
-      addresses.map((ip) => [ip, `${namespace}/${name}`] as const),
-    ),
-  )
-  const waiting = services.map(({ namespace, name, endpoints = [] }) => {
-    const notReady = endpoints.filter(({ ready }) => !ready)
-    return [`${namespace}/${name}`, notReady.flatMap(({ address }) => nameAt.get(address) ?? [])] as const
+function waitingIn(state: RegistryState): ReadonlyMap<string, readonly string[]> {
+  const { namedBy } = joinEndpoints(state)
+  const waiting = state.services.map((service) => {
+    const notReady = namedBy(service).filter(({ endpoint }) => !endpoint.ready)
+    const pods = notReady.flatMap(({ workload }) =>
+      workload ? `${workload.namespace}/${workload.name}` : [],
+    )
+    return [`${service.namespace}/${service.name}`, pods] as const
   })
   return new Map(waiting)
 }

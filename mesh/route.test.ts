@@ -166,6 +166,30 @@ describe('a virtual address', () => {
     expect(resolveRoute(taken, to('10.77.100.1', 80), own)).toMatchObject({ kind: 'refused' })
   })
 
+  it('leads to each of those who share a node’s address, as ready as each of them is', () => {
+    const onHost = { tunnel: 'none' as const, hostNetwork: true }
+    const flannel = workload('flannel', ['192.168.0.10'], { ...onHost, health: 'unhealthy' })
+    const exporter = workload('exporter', ['192.168.0.10'], { ...onHost, ...http })
+    const machine = workload('192.168.0.10', ['192.168.0.10'], {
+      ...onHost,
+      ...http,
+      uid: 'Kubernetes/discovery.k8s.io/EndpointSlice/default/192.168.0.10',
+    })
+    for (const endpoint of [exporter, machine]) {
+      const mesh = snapshot({ workloads: [flannel, endpoint], services: [backend] })
+      expect(resolveRoute(mesh, to('10.77.100.1', 80), own)).toMatchObject({
+        endpoints: [{ workload: endpoint, transport: 'plain' }],
+      })
+    }
+    const both = snapshot({ workloads: [flannel, exporter, machine], services: [backend] })
+    expect(resolveRoute(both, to('10.77.100.1', 80), own)).toMatchObject({
+      endpoints: [{ workload: exporter }, { workload: machine }],
+    })
+    const pod = workload('pod', ['192.168.0.10'])
+    const taken = snapshot({ workloads: [exporter, machine, pod], services: [backend] })
+    expect(resolveRoute(taken, to('10.77.100.1', 80), own)).toMatchObject({ kind: 'refused' })
+  })
+
   it('is known outside the mesh’s networks too', () => {
     const mesh = snapshot({ workloads: [one], services: [service(['203.0.113.7'])] })
     expect(resolveRoute(mesh, to('203.0.113.7', 80), own)).toMatchObject({ endpoints: [{ workload: one }] })

@@ -75,7 +75,10 @@ const world: fc.Arbitrary<RegistryState> = fc
 
 function endpoint(id: number): RegistryEndpoint {
   const ports = new Map([['http', 8080 + id]])
-  return { address: parseIp(`10.77.0.${id}`)!, ready: id !== 3, node: '', zone: '', hints: [], ports }
+  // Some are at the address of the host, of which two name a pod there.
+  const address = parseIp(id > 4 ? '10.77.1.1' : `10.77.0.${id}`)!
+  const name = id > 5 ? `shop/pod-${id - 5}` : ''
+  return { address, pod: name, ready: id !== 3, node: '', zone: '', hints: [], ports }
 }
 
 test('whatever was built before, a model is what it would be built from nothing', () => {

@@ -19,9 +19,9 @@ export interface Endpoints {
   servicesOf(workload: RegistryWorkload): ReadonlyMap<ServiceKey, readonly PortMapping[]>
   /** The workloads that a service selects. */
   selectedBy(service: RegistryService): readonly RegistryWorkload[]
-  /** The endpoints that a service names, each with the workload that has its address. */
+  /** The endpoints that a service names, each with the workload that it is. */
   namedBy(service: RegistryService): readonly NamedEndpoint[]
-  /** Addresses that services name and no workload of the state has; one a namespace and address. */
+  /** Addresses that services name and that are no workload of the state; one a namespace and address. */
   readonly outside: readonly OutsideEndpoint[]
 }
 
@@ -29,6 +29,8 @@ export interface OutsideEndpoint {
   readonly namespace: string
   readonly address: IpAddress
   readonly ready: boolean
+  /** Whether it is a host's own, which its pods of that network have too. */
+  readonly hostNetwork: boolean
   readonly node: string
   readonly zone: string
   readonly services: Mappings
@@ -43,7 +45,7 @@ export interface NamedEndpoint {
 /** Joins services and workloads, by selector or by the endpoints that a service names. */
 export function joinEndpoints({ services, workloads }: RegistryState): Endpoints {
   const byNamespace = Map.groupBy(workloads, ({ namespace }) => namespace)
-  const byAddress = addressIndex(workloads)
+  const places = placesOf(workloads)
   const serving = new Map<RegistryWorkload, Mappings>(workloads.map((workload) => [workload, new Map()]))
   const selected = new Map<RegistryService, readonly RegistryWorkload[]>()
   const outside = new Map<string, OutsideEndpoint>()
@@ -62,9 +64,11 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
     for (const endpoint of service.endpoints ?? []) {
       // Whoever is not ready is none, which may also be said of a workload that is.
       if (!endpoint.ready && !service.publishNotReadyAddresses) continue
-      const workload = byAddress.get(endpoint.address)
+      const workload = places.at(endpoint)
       if (!workload && virtual.has(endpoint.address)) continue
-      const mappings = workload ? serving.get(workload) : outsideOf(outside, service, endpoint).services
+      const mappings = workload
+        ? serving.get(workload)
+        : outsideOf(outside, service, endpoint, places).services
       mappings?.set(key, mappingsOf(endpoint))
     }
   }
@@ -72,7 +76,7 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
     servicesOf: (workload) => serving.get(workload) ?? new Map(),
     selectedBy: (service) => selected.get(service) ?? [],
     namedBy: ({ endpoints = [] }) =>
-      endpoints.map((endpoint) => ({ endpoint, workload: byAddress.get(endpoint.address) })),
+      endpoints.map((endpoint) => ({ endpoint, workload: places.at(endpoint) })),
     outside: [...outside.values()],
   }
 }
@@ -88,6 +92,7 @@ function outsideOf(
   outside: Map<string, OutsideEndpoint>,
   { namespace }: RegistryService,
   { address, ready, node, zone }: RegistryEndpoint,
+  { isHost }: Places,
 ): OutsideEndpoint {
   const key = `${namespace}/${address}`
   const known = outside.get(key)
@@ -95,6 +100,7 @@ function outsideOf(
     namespace,
     address,
     ready: ready || (known?.ready ?? false),
+    hostNetwork: isHost(address),
     node: known?.node || node,
     zone: known?.zone || zone,
     services: known?.services ?? new Map(),
@@ -103,19 +109,35 @@ function outsideOf(
   return merged
 }
 
-/** Pods on a host's network share its address; there the first by name answers, and they are all dialled alike. */
-function addressIndex(workloads: readonly RegistryWorkload[]): Map<IpAddress, RegistryWorkload> {
-  const index = new Map<IpAddress, RegistryWorkload>()
-  const rank = ({ hostNetwork, namespace, name }: RegistryWorkload): string => {
-    return `${hostNetwork ? 1 : 0} ${namespace}/${name}`
-  }
+interface Places {
+  /** The workload that an endpoint is. */
+  at(endpoint: RegistryEndpoint): RegistryWorkload | undefined
+  /** Whether pods of a host's network have the address, and nobody else. */
+  isHost(address: IpAddress): boolean
+}
+
+/** Pods of a host's network share its address, and so does what is no pod: by address alone, none of them is meant. */
+function placesOf(workloads: readonly RegistryWorkload[]): Places {
+  const byAddress = new Map<IpAddress, RegistryWorkload>()
+  const onHosts = new Map<string, RegistryWorkload>()
+  const hosts = new Set<IpAddress>()
   for (const workload of workloads) {
-    for (const ip of workload.addresses) {
-      const owner = index.get(ip)
-      if (!owner || rank(workload) < rank(owner)) index.set(ip, workload)
+    const { namespace, name, hostNetwork, addresses } = workload
+    if (hostNetwork) onHosts.set(`${namespace}/${name}`, workload)
+    for (const ip of addresses) {
+      if (hostNetwork) hosts.add(ip)
+      else byAddress.set(ip, workload)
     }
   }
-  return index
+  return {
+    at({ address, pod }) {
+      const owner = byAddress.get(address)
+      if (owner) return owner
+      const named = onHosts.get(pod)
+      return named?.addresses.includes(address) ? named : undefined
+    },
+    isHost: (address) => hosts.has(address) && !byAddress.has(address),
+  }
 }
 
 /** An empty selector selects nothing: such a service names its endpoints. */

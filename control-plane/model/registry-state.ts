@@ -69,10 +69,13 @@ export interface RegistryService {
 
 /**
  * An endpoint that the service names by address. Where a workload of the state has the address, it is that workload;
- * else it becomes a workload of its own, dialled in plaintext.
+ * else it becomes a workload of its own, dialled in plaintext. Pods of a host's network share its address: one of them
+ * it is only by name.
  */
 export interface RegistryEndpoint {
   readonly address: IpAddress
+  /** `namespace/name` of the pod that it is said to be; empty when nobody said. */
+  readonly pod: string
   readonly ready: boolean
   /** Empty when unknown, as is `zone`. */
   readonly node: string

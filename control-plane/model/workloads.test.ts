@@ -17,7 +17,7 @@ function populate(parts: Parameters<typeof registry>[0]) {
 
 function endpoint(ip: string, parts: Partial<RegistryEndpoint> = {}): RegistryEndpoint {
   const ports = new Map([['http', 9000]])
-  return { address: parseIp(ip)!, ready: true, node: '', zone: '', hints: [], ports, ...parts }
+  return { address: parseIp(ip)!, pod: '', ready: true, node: '', zone: '', hints: [], ports, ...parts }
 }
 
 function naming(...endpoints: readonly RegistryEndpoint[]) {
@@ -66,6 +66,62 @@ describe('a service that names its endpoints', () => {
     expect(
       populate({ workloads, services: [service('shop/backend', '10.77.100.1', open)] }).workloads,
     ).toMatchObject([{ health: 'healthy' }, { health: 'unhealthy' }])
+  })
+
+  test.each([
+    ['kube-flannel/flannel-1', true],
+    ['kube-flannel/flannel-1', false],
+    ['a/first-by-name', true],
+    ['a/first-by-name', false],
+    ['z/last-by-name', true],
+    ['z/last-by-name', false],
+  ])(
+    'at a node’s address is as ready as it says itself, also where %s is on that host (ready: %s)',
+    (other, ready) => {
+      const onHost = { meshed: false, hostNetwork: true }
+      const parts = (of: boolean) => ({
+        workloads: [
+          pod(other, '192.168.0.10', { ...onHost, ready }),
+          pod('kube-system/api-1', '192.168.0.10', { ...onHost, ready: !ready }),
+        ],
+        services: [
+          service('default/kubernetes', '10.77.100.1', naming(endpoint('192.168.0.10', { ready: of }))),
+        ],
+      })
+      const key = 'default/kubernetes.default.svc.cluster.local'
+      expect(populate(parts(true)).workloads).toMatchObject([
+        {
+          uid: 'Kubernetes/discovery.k8s.io/EndpointSlice/default/192.168.0.10',
+          tunnel: 'none',
+          hostNetwork: true,
+          health: 'healthy',
+          services: new Map([[key, [{ servicePort: 80, targetPort: 9000 }]]]),
+        },
+      ])
+      expect(populate(parts(false)).workloads).toEqual([])
+    },
+  )
+
+  test('has of the pods that share a node’s address the one that it names', () => {
+    const onHost = { meshed: false, hostNetwork: true }
+    const workloads = [
+      pod('monitoring/agent-1', '192.168.0.10', onHost),
+      pod('monitoring/exporter-1', '192.168.0.10', onHost),
+      pod('monitoring/exporter-2', '192.168.0.11', onHost),
+      pod('shop/backend-1', '10.77.0.1'),
+    ]
+    const served = (ip: string, name: string) =>
+      populate({
+        workloads,
+        services: [service('shop/backend', '10.77.100.1', naming(endpoint(ip, { pod: name })))],
+      }).workloads.map(({ uid }) => uid)
+    expect(served('192.168.0.10', 'monitoring/exporter-1')).toEqual(['Kubernetes//Pod/monitoring/exporter-1'])
+    const outside = ['Kubernetes/discovery.k8s.io/EndpointSlice/shop/192.168.0.10']
+    // Whoever writes a slice may name any pod: it is one there, or none.
+    expect(served('192.168.0.10', 'monitoring/exporter-2')).toEqual(outside)
+    expect(served('192.168.0.10', 'shop/backend-1')).toEqual(outside)
+    // And a meshed pod's address is that pod, whatever is said.
+    expect(served('10.77.0.1', 'monitoring/exporter-1')).toEqual(['Kubernetes//Pod/shop/backend-1'])
   })
 
   test('has an address once, whichever services of the namespace name it', () => {

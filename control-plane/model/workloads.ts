@@ -68,7 +68,7 @@ function podWorkload(
 }
 
 function outsideWorkload({ mesh }: RegistryState, endpoint: OutsideEndpoint): Workload {
-  const { namespace, address, ready, node, zone, services } = endpoint
+  const { namespace, address, ready, hostNetwork, node, zone, services } = endpoint
   return {
     uid: outsideUid(namespace, address),
     name: address,
@@ -79,7 +79,7 @@ function outsideWorkload({ mesh }: RegistryState, endpoint: OutsideEndpoint): Wo
     identity: identityOf(mesh.trustDomain, { namespace, name: address, serviceAccount: 'default' }),
     addresses: [address],
     tunnel: 'none',
-    hostNetwork: false,
+    hostNetwork,
     health: ready ? 'healthy' : 'unhealthy',
     node,
     locality: { region: '', zone, subzone: '' },

@@ -108,10 +108,10 @@ function sliceObject(
     metadata: metadata(namespace, `${name}-1`, { 'kubernetes.io/service-name': name }),
     addressType: 'IPv4',
     ports: ports.map((each) => ({ name: each.name ?? '', port: each.targetPort ?? each.port })),
-    endpoints: chosen.map(({ addresses, ready = true }) => ({
+    endpoints: chosen.map(({ name: pod, addresses, ready = true }) => ({
       addresses,
       conditions: { ready },
-      targetRef: { kind: 'Pod' },
+      targetRef: { kind: 'Pod', namespace, name: pod },
     })),
   }
 }

@@ -15,6 +15,8 @@ export interface SliceEndpoint {
   readonly node: string
   readonly zone: string
   readonly hints: readonly string[]
+  /** `namespace/name` of the pod that somebody says it is; empty when nobody does. */
+  readonly pod: string
   /** Whether somebody says that it is a pod; else it may be anything. */
   readonly ofPod: boolean
 }
@@ -38,7 +40,7 @@ export function trimEndpointSlice(object: RawObject): EndpointSlice | undefined 
         typeof port === 'number' && (protocol ?? 'TCP') === 'TCP' ? [[name ?? '', port]] : [],
       ),
     ),
-    endpoints: (endpoints ?? []).flatMap(trimEndpoint),
+    endpoints: (endpoints ?? []).flatMap((endpoint) => trimEndpoint(endpoint, metadata.namespace ?? '')),
   }
 }
 
@@ -54,14 +56,18 @@ interface RawEndpoint {
   readonly conditions?: { readonly ready?: boolean | null }
   readonly nodeName?: string
   readonly zone?: string
-  readonly targetRef?: { readonly kind?: string }
+  readonly targetRef?: { readonly kind?: string; readonly namespace?: string; readonly name?: string }
   readonly hints?: { readonly forZones?: readonly { name: string }[] }
 }
 
 /** All addresses of an endpoint mean the same; the first is the one to use. Not said to be ready or not is ready. */
-function trimEndpoint({ addresses, conditions, targetRef, ...where }: RawEndpoint): SliceEndpoint[] {
+function trimEndpoint(
+  { addresses, conditions, targetRef, ...where }: RawEndpoint,
+  namespace: string,
+): SliceEndpoint[] {
   const address = parseIp(addresses[0] ?? '')
   if (address === undefined) return []
+  const ofPod = targetRef?.kind === 'Pod'
   return [
     {
       address,
@@ -69,7 +75,8 @@ function trimEndpoint({ addresses, conditions, targetRef, ...where }: RawEndpoin
       node: where.nodeName ?? '',
       zone: where.zone ?? '',
       hints: (where.hints?.forZones ?? []).map(({ name }) => name),
-      ofPod: targetRef?.kind === 'Pod',
+      pod: ofPod && targetRef.name ? `${targetRef.namespace ?? namespace}/${targetRef.name}` : '',
+      ofPod,
     },
   ]
 }

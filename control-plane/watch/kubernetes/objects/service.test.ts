@@ -68,12 +68,14 @@ describe('a slice of endpoints', () => {
     const endpoints = [
       {
         addresses: ['10.244.0.5'],
-        targetRef: { kind: 'Pod' },
+        targetRef: { kind: 'Pod', name: 'cart-x1' },
         nodeName: 'node-a',
         zone: 'a',
         hints: { forZones: [{ name: 'a' }] },
       },
       { addresses: ['10.244.0.6'], conditions: { ready: false } },
+      { addresses: ['192.0.2.1'], targetRef: { kind: 'Pod', namespace: 'other', name: 'agent' } },
+      { addresses: ['192.0.2.2'], targetRef: { kind: 'Node', name: 'node-b' } },
     ]
     const ports = [
       { name: 'http', port: 8080 },
@@ -84,8 +86,10 @@ describe('a slice of endpoints', () => {
       service: 'cart',
       ports: new Map([['http', 8080]]),
       endpoints: [
-        { address: '10.244.0.5', ready: true, node: 'node-a', zone: 'a', hints: ['a'], ofPod: true },
-        { address: '10.244.0.6', ready: false, node: '', zone: '', hints: [], ofPod: false },
+        { address: '10.244.0.5', ready: true, node: 'node-a', zone: 'a', hints: ['a'], pod: 'shop/cart-x1' },
+        { address: '10.244.0.6', ready: false, node: '', zone: '', hints: [], pod: '', ofPod: false },
+        { address: '192.0.2.1', pod: 'other/agent', ofPod: true },
+        { address: '192.0.2.2', pod: '', ofPod: false },
       ],
     })
   })
