@@ -12,12 +12,13 @@ import { reviewToken } from './authority/kubernetes/token-review.ts'
 import { configMapStatus } from './authority/revocation/identity-status.ts'
 import { pruneRegularly } from './authority/serials/pruning.ts'
 import { startWriters } from './kubernetes-writers.ts'
+import type { RegistryState } from './model/registry-state.ts'
 import type { Platform } from './platform.ts'
 import { type ApiAccess, loadAccess } from './watch/kubernetes/api/access.ts'
 import { createApiClient } from './watch/kubernetes/api/client.ts'
 import { Cluster } from './watch/kubernetes/cluster.ts'
 import { followIdentityRequests } from './watch/kubernetes/identity-requests.ts'
-import { createKubernetesRegistry } from './watch/kubernetes/kubernetes-registry.ts'
+import { createKubernetesRegistry, type Outcome } from './watch/kubernetes/kubernetes-registry.ts'
 import { configMaps } from './watch/kubernetes/objects/config-map.ts'
 import { secret } from './watch/kubernetes/objects/secret.ts'
 
@@ -71,12 +72,13 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
   const reviewed = new ReviewedTokens({ review: (token) => reviewToken(client, token) })
   const opened = stack.move()
   const { holding: leading } = lease
+  const outcomes = new WeakMap<RegistryState, Outcome>()
   return {
     registry: createKubernetesRegistry({
       cluster,
       log,
       metrics,
-      yielded: (outcome) => writers.take(outcome),
+      yielded: (outcome) => void outcomes.set(outcome.state, outcome),
     }),
     signers: new SecretSigners({ client, namespace, secrets, leading, signal }),
     pluggedCa,
@@ -86,7 +88,12 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     serials,
     publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
     unwrittenTrust: () => writers.unwritten(),
-    published: () => Promise.resolve(),
+    // Only what is in force is told to its authors.
+    published(state) {
+      const outcome = outcomes.get(state)
+      if (outcome) writers.take(outcome)
+      return Promise.resolve()
+    },
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   }
 }

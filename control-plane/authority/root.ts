@@ -84,13 +84,17 @@ export function checkRoot(
     )
   }
   if (certificate.subjectAltName !== `URI:spiffe://${trustDomain}`) {
-    throw new AuthorityStateError(
-      `${places.certificate} is the root of ${certificate.subjectAltName?.replace('URI:', '') ?? 'no trust domain'}, ` +
-        `the mesh is spiffe://${trustDomain}: write the first trust domain again, or remove the root and its key to ` +
-        'have new ones made',
-    )
+    const named = certificate.subjectAltName?.replace('URI:', '') ?? 'no trust domain'
+    throw otherTrustDomain(places.certificate, named, trustDomain)
   }
   return { certificate, privateKey: key }
+}
+
+export function otherTrustDomain(place: string, named: string, trustDomain: string): AuthorityStateError {
+  return new AuthorityStateError(
+    `${place} is the root of ${named}, the mesh is spiffe://${trustDomain}: write the first trust domain again, or ` +
+      'remove the root and its key to have new ones made',
+  )
 }
 
 export function parseCertificate(pem: string): X509Certificate | undefined {

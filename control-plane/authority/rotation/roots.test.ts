@@ -61,7 +61,7 @@ beforeEach(() => {
 
 /** A replica that follows what is kept, which is that state. */
 async function replica(state: RotationState<Root>, { leads = true } = {}) {
-  shared.put(formatState(state))
+  shared.put(formatState(state, 'cluster.local'))
   const { log, records } = recordingLog()
   const makeFirst = () => makeRoot('cluster.local', start)
   const options = {
@@ -92,7 +92,7 @@ describe('a state that is written by somebody else', () => {
     ['the same state', retiring, retiring],
   ])('is taken: %s', async (_, before, after) => {
     const { roots, records } = await replica(before, { leads: false })
-    shared.put(formatState(after))
+    shared.put(formatState(after, 'cluster.local'))
     await shared.tell()
     expect(standing(roots.state.current)).toBe(standing(after))
     expect(records).toEqual([])
@@ -105,10 +105,10 @@ describe('a state that is written by somebody else', () => {
     ['of another mesh, while a rotation is under way', spreading, stable(c, 50)],
   ])('is put back when it is a backup %s', async (_, before, after) => {
     const { roots, records } = await replica(before)
-    shared.put(formatState(after))
+    shared.put(formatState(after, 'cluster.local'))
     await shared.tell()
     expect(standing(roots.state.current)).toBe(standing(before))
-    expect(shared.stored.data).toEqual(formatState(before))
+    expect(shared.stored.data).toEqual(formatState(before, 'cluster.local'))
     expect(records).toContainEqual(
       expect.objectContaining({ level: 'error', place: 'the Secret tls.crt', root: expect.any(String) }),
     )
@@ -116,7 +116,7 @@ describe('a state that is written by somebody else', () => {
 
   test('becomes the next root when it is newer and that of another mesh', async () => {
     const { roots } = await replica(stable(a, 0))
-    shared.put(formatState(stable(c, 50)))
+    shared.put(formatState(stable(c, 50), 'cluster.local'))
     await shared.tell()
     expect(standing(roots.state.current)).toBe('stable a')
     expect(roots.offered.current?.privateKey?.equals(c.privateKey!)).toBe(true)
@@ -125,7 +125,7 @@ describe('a state that is written by somebody else', () => {
 
   test('is left to the replica that leads when it cannot be taken', async () => {
     const { roots } = await replica(stable(b, 40), { leads: false })
-    const written = shared.put(formatState(stable(a, 0)))
+    const written = shared.put(formatState(stable(a, 0), 'cluster.local'))
     await shared.tell()
     expect(standing(roots.state.current)).toBe('stable b')
     expect(shared.stored).toBe(written)
@@ -133,13 +133,13 @@ describe('a state that is written by somebody else', () => {
 })
 
 describe('what cannot be read', () => {
-  const damaged = { ...formatState(spreading), 'tls.crt': 'what?' }
+  const damaged = { ...formatState(spreading, 'cluster.local'), 'tls.crt': 'what?' }
 
   test('is put back, and told', async () => {
     const { roots, records } = await replica(spreading)
     shared.put(damaged)
     await shared.tell()
-    expect(shared.stored.data).toEqual(formatState(spreading))
+    expect(shared.stored.data).toEqual(formatState(spreading, 'cluster.local'))
     expect(records).toContainEqual(
       expect.objectContaining({ message: 'the stored root cannot be used; the one in use stays' }),
     )
@@ -156,11 +156,11 @@ describe('what cannot be read', () => {
 })
 
 describe('a root that was put there while nobody looked', () => {
-  const { 'tls.crt': certificate, 'tls.key': key } = formatState(stable(c, 0))
+  const { 'tls.crt': certificate, 'tls.key': key } = formatState(stable(c, 0), 'cluster.local')
   const parts = { 'tls.crt': certificate!, 'tls.key': key! }
 
   test('is refused, and left alone', async () => {
-    const put = { ...formatState(spreading), ...parts }
+    const put = { ...formatState(spreading, 'cluster.local'), ...parts }
     shared.put(put)
     const options = {
       store: shared.store(),

@@ -59,7 +59,7 @@ export class Roots {
       const key = keyOf(stored.data['tls.key'], places.privateKey)
       const signing = await makeFirst(key)
       const state = { phase: 'stable', signing, since: now(), handled: undefined } as const
-      const written = await store.write('root', formatState(state), stored)
+      const written = await store.write('root', formatState(state, trustDomain), stored)
       if (written) return new Roots(options, written, state)
     }
   }
@@ -92,7 +92,8 @@ export class Roots {
 
   /** Makes a step, in one write. False when something else was written there first, which is looked at then. */
   async move(to: RotationState<Root>): Promise<boolean> {
-    const written = await this.#options.store.write('root', formatState(to), this.#stored)
+    const { store, trustDomain } = this.#options
+    const written = await store.write('root', formatState(to, trustDomain), this.#stored)
     if (written) this.#take(written, to)
     else await this.#look()
     return written !== undefined
@@ -148,7 +149,8 @@ export class Roots {
   /** Where another process writes, it is that one that puts it back. */
   async #putBack(stored: Stored): Promise<boolean> {
     if (!this.moving) return false
-    const written = await this.#options.store.write('root', formatState(this.#state.current), stored)
+    const { store, trustDomain } = this.#options
+    const written = await store.write('root', formatState(this.#state.current, trustDomain), stored)
     if (written) this.#stored = written
     return written !== undefined
   }

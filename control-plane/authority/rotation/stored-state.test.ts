@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { makeRoot, type Root } from '../root.ts'
+import { makeRoot, pluggedRoot, type Root } from '../root.ts'
 import { start } from '../testing/authority.ts'
 import { type RotationState, trustedRoots } from './state.ts'
 import { formatState, parseState } from './stored-state.ts'
@@ -23,7 +23,7 @@ function read(data: Readonly<Record<string, string>>, trustDomain = 'cluster.loc
 
 describe.each(states)('the state $phase', (state) => {
   test('is read as it was written', () => {
-    const { state: again, foreign } = read(formatState(state))
+    const { state: again, foreign } = read(formatState(state, 'cluster.local'))
     expect(foreign).toBe(false)
     const { phase, since, handled } = state
     expect(again).toMatchObject({ phase, since, handled })
@@ -34,13 +34,15 @@ describe.each(states)('the state $phase', (state) => {
   })
 
   test('keeps the keys of those that sign, or will, alone', () => {
-    const keys = Object.values(formatState(state)).filter((text) => text.includes('PRIVATE KEY'))
+    const keys = Object.values(formatState(state, 'cluster.local')).filter((text) =>
+      text.includes('PRIVATE KEY'),
+    )
     expect(keys).toHaveLength(state.phase === 'spreading' ? 2 : 1)
   })
 })
 
 test('a root and its key alone are a mesh that never rotated', () => {
-  const { 'tls.crt': certificate, 'tls.key': key } = formatState(states[0]!)
+  const { 'tls.crt': certificate, 'tls.key': key } = formatState(states[0]!, 'cluster.local')
   expect(read({ 'tls.crt': certificate!, 'tls.key': key! })).toMatchObject({
     state: { phase: 'stable', handled: undefined },
     foreign: true,
@@ -48,7 +50,7 @@ test('a root and its key alone are a mesh that never rotated', () => {
 })
 
 test('a root that somebody put in the place of another is told from it', () => {
-  const data = { ...formatState(states[3]!), ...formatted(makeRoot('cluster.local', start)) }
+  const data = { ...formatState(states[3]!, 'cluster.local'), ...formatted(makeRoot('cluster.local', start)) }
   const { state, foreign } = read(data)
   expect(foreign).toBe(true)
   expect(state).toMatchObject({ phase: 'stable', handled: passage.handled })
@@ -61,19 +63,29 @@ test.each([
   ['next.key', 2, undefined, 'Secret a/b next.key is missing'],
   ['tls.key', 1, undefined, 'Secret a/b tls.key is missing'],
 ] as const)('a damaged %s is named', (part, index, text, message) => {
-  const { [part]: _, ...rest } = formatState(states[index]!)
+  const { [part]: _, ...rest } = formatState(states[index]!, 'cluster.local')
   expect(() => read(text === undefined ? rest : { ...rest, [part]: text })).toThrow(message)
 })
 
+test('a root that is plugged in, and names no trust domain, is refused under another one too', () => {
+  const signing = pluggedRoot(makeRoot('somebody.example', start).certificate)
+  const data = formatState({ phase: 'stable', signing, ...passage }, 'cluster.local')
+  expect(read(data).state.signing.plugged).toBe(true)
+  expect(() => read(data, 'example.org')).toThrow(
+    'Secret a/b tls.crt is the root of spiffe://cluster.local, the mesh is spiffe://example.org',
+  )
+})
+
 test('the roots of another trust domain are refused', () => {
-  expect(() => read(formatState(states[0]!), 'example.org')).toThrow('is the root of spiffe://cluster.local')
+  expect(() => read(formatState(states[0]!, 'cluster.local'), 'example.org')).toThrow(
+    'is the root of spiffe://cluster.local',
+  )
 })
 
 function formatted(root: Root) {
-  const { 'tls.crt': certificate, 'tls.key': key } = formatState({
-    phase: 'stable',
-    signing: root,
-    ...passage,
-  })
+  const { 'tls.crt': certificate, 'tls.key': key } = formatState(
+    { phase: 'stable', signing: root, ...passage },
+    'cluster.local',
+  )
   return { 'tls.crt': certificate!, 'tls.key': key! }
 }

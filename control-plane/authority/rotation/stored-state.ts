@@ -1,6 +1,14 @@
 import type { KeyObject } from 'node:crypto'
 import { AuthorityStateError, exportKey, parseKey } from '../keys.ts'
-import { checkRoot, fingerprint, parseCertificate, pluggedRoot, type Root, type RootPlaces } from '../root.ts'
+import {
+  checkRoot,
+  fingerprint,
+  otherTrustDomain,
+  parseCertificate,
+  pluggedRoot,
+  type Root,
+  type RootPlaces,
+} from '../root.ts'
 import type { StoredData } from '../signer-store.ts'
 import { oldRoot, type Passage, type Phase, phases, type RotationState, trustedRoots } from './state.ts'
 
@@ -11,7 +19,7 @@ const oldCertificate = 'old.crt'
 export const record = 'rotation'
 
 /** The state as it is kept: one object, so that a step is one write. */
-export function formatState(state: RotationState<Root>): StoredData {
+export function formatState(state: RotationState<Root>, trustDomain: string): StoredData {
   const { phase, since, handled, signing } = state
   const old = oldRoot(state)
   const plugged = trustedRoots(state).filter((root) => root.plugged)
@@ -30,8 +38,8 @@ export function formatState(state: RotationState<Root>): StoredData {
       ...(handled !== undefined && { handled }),
       // Tells a root that somebody put there by hand from the one that the rest is about.
       root: fingerprint(signing),
-      // Those whose keys are not missing, but elsewhere.
-      ...(plugged.length > 0 && { plugged: plugged.map(fingerprint) }),
+      // Those whose keys are not missing, but elsewhere, and which name no trust domain by themselves.
+      ...(plugged.length > 0 && { plugged: plugged.map(fingerprint), trustDomain }),
     }),
   }
 }
@@ -50,7 +58,11 @@ export function parseState(data: StoredData, trustDomain: string, places: RootPl
   const written = parseRecord(data[record])
   const part = (certificate: string, privateKey?: string): Root => {
     const plugged = parsePlugged(data[certificate], written)
-    if (plugged) return plugged
+    if (plugged) {
+      const { trustDomain: first = trustDomain } = written ?? {}
+      if (first === trustDomain) return plugged
+      throw otherTrustDomain(placeOf(places, certificate), `spiffe://${first}`, trustDomain)
+    }
     const at = { certificate: placeOf(places, certificate), privateKey: placeOf(places, privateKey ?? '') }
     const key = privateKey === undefined ? undefined : keyOf(data[privateKey], at.privateKey)
     const root = checkRoot(data[certificate], key, trustDomain, at)
@@ -104,6 +116,8 @@ interface Record extends Passage {
   readonly phase: Phase
   readonly root: string
   readonly plugged: readonly string[]
+  /** Of the roots that are plugged in; undefined in a record of before it was kept. */
+  readonly trustDomain: string | undefined
 }
 
 function parseRecord(text: string | undefined): Record | undefined {
@@ -112,7 +126,7 @@ function parseRecord(text: string | undefined): Record | undefined {
     const value = JSON.parse(text) as { readonly [field: string]: unknown }
     const phase = phases.find((known) => known === value['phase'])
     const since = Date.parse(String(value['since']))
-    const { root, handled, plugged } = value
+    const { root, handled, plugged, trustDomain } = value
     if (!phase || Number.isNaN(since) || typeof root !== 'string') return undefined
     return {
       phase,
@@ -120,6 +134,7 @@ function parseRecord(text: string | undefined): Record | undefined {
       root,
       handled: typeof handled === 'string' ? handled : undefined,
       plugged: Array.isArray(plugged) ? plugged.map(String) : [],
+      trustDomain: typeof trustDomain === 'string' ? trustDomain : undefined,
     }
   } catch {
     return undefined

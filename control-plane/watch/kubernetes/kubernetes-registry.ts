@@ -13,8 +13,11 @@ import { inForce, type Judgement, PolicyKeeper } from './state/policies.ts'
 import { ClusterMemory, clusterState } from './state/registry-state.ts'
 import { type ClusterSettings, parseSettings } from './state/settings.ts'
 
+/** What is known of a cluster. */
+type ClusterCaches = Omit<Cluster, 'watch' | 'close'>
+
 export interface KubernetesRegistryOptions {
-  readonly cluster: Cluster
+  readonly cluster: ClusterCaches
   readonly log: Log
   readonly metrics: Metrics
   /** Milliseconds without another change after which what changed is read; 20 by default. */
@@ -48,7 +51,7 @@ export function createKubernetesRegistry(options: KubernetesRegistryOptions): Re
 
 /** Makes a state of what the caches hold, and remembers what was good before. */
 class Reader {
-  readonly #cluster: Cluster
+  readonly #cluster: ClusterCaches
   readonly #log: Log
   readonly #metrics: RegistryMetrics
   readonly #findings: Findings
@@ -88,7 +91,8 @@ class Reader {
     const { nodes, serviceCidrs, settings } = this.#cluster
     const [map] = settings.values()
     const networks = clusterNetworks(nodes.values(), serviceCidrs.values())
-    const parsed = parseSettings(map?.data['settings.yaml'], networks)
+    const runsIn = this.#settings?.mesh.trustDomain
+    const parsed = parseSettings(map?.data['settings.yaml'], networks, runsIn)
     const problems = 'problems' in parsed ? parsed.problems : []
     if ('settings' in parsed) this.#settings = parsed.settings
     else this.#metrics.loads.inc({ result: 'rejected' })

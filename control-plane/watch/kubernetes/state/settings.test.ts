@@ -5,8 +5,12 @@ import { parseSettings } from './settings.ts'
 
 const networks = [parseCidr('10.244.0.0/16')!, parseCidr('10.96.0.0/12')!]
 
-function problemsOf(text: string | undefined, known: typeof networks | undefined = networks): string {
-  const parsed = parseSettings(text, known)
+function problemsOf(
+  text: string | undefined,
+  known: typeof networks | undefined = networks,
+  runsAs?: string,
+): string {
+  const parsed = parseSettings(text, known, runsAs)
   return 'problems' in parsed ? parsed.problems.join('\n') : 'none'
 }
 
@@ -50,6 +54,19 @@ describe('settings', () => {
     expect(parseSettings('egress: passthrough', undefined)).toMatchObject({
       problems: [expect.stringContaining('write the ranges of pods and services')],
     })
+  })
+
+  test('keep the trust domain that the mesh runs in, also where they leave it out', () => {
+    const changed = 'egress: passthrough\ntrustDomain: other.example\n'
+    expect(problemsOf(changed, networks, 'other.example')).toBe('none')
+    expect(problemsOf('{}', networks, 'cluster.local')).toBe('none')
+    expect(problemsOf(changed, networks, 'cluster.local')).toBe(
+      'ConfigMap weft-settings, settings.yaml:2:1 trustDomain: is "other.example", and the mesh runs in ' +
+        '"cluster.local", in which every certificate was issued: write cluster.local',
+    )
+    expect(problemsOf('{}', networks, 'mesh.example')).toMatch(
+      /the mesh runs in "mesh.example".*: write mesh.example$/,
+    )
   })
 
   test('name every problem with its place', () => {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { type Cidr, formatCidr, parseCidr } from '#mesh/address.ts'
 import { flag } from '#mesh/policy/schema/value.ts'
-import { isMapping, kindOf } from '#mesh/policy/schema/written.ts'
+import { isMapping, kindOf, quote } from '#mesh/policy/schema/written.ts'
 import type { RegistryMesh } from '../../../model/registry-state.ts'
 import { readDocument } from '../../file/document.ts'
 import { formatProblem, type Problem } from '../../file/problems.ts'
@@ -24,11 +24,12 @@ const place = 'ConfigMap weft-settings, settings.yaml'
 /**
  * Reads the settings of a mesh. Text that is not there is a problem, for `{}` means every default: whoever lost the
  * ConfigMap did not mean to open the mesh. `networks` are those of the cluster, for settings that do not name any;
- * undefined when the cluster does not say. Never throws.
+ * undefined when the cluster does not say. `runsIn` is the trust domain of a mesh that runs, which stays. Never throws.
  */
 export function parseSettings(
   text: string | undefined,
   networks: readonly Cidr[] | undefined,
+  runsIn?: string,
 ): ParsedSettings {
   if (text === undefined || text.trim() === '') return { problems: [`${place}: ${missing}`] }
   const read = readDocument(text)
@@ -36,7 +37,9 @@ export function parseSettings(
   const { value, locate } = read.document
   const problems: Problem[] = []
   const settings = readSettings(value, networks, problems)
-  if (settings) return { settings }
+  const changed = settings && runsIn !== undefined && settings.mesh.trustDomain !== runsIn
+  if (changed) problems.push(otherTrustDomain(settings.mesh.trustDomain, runsIn))
+  if (settings && !changed) return { settings }
   return {
     problems: problems.map((problem) => formatProblem(place, { ...problem, ...locate(problem.path) })),
   }
@@ -67,6 +70,13 @@ function readSettings(
 
 const missing =
   'is not there; write what `weft install` prints of it with your values, or {} for every default'
+
+function otherTrustDomain(written: string, runsIn: string): Problem {
+  const message =
+    `is ${quote(written)}, and the mesh runs in ${quote(runsIn)}, in which every certificate was issued: ` +
+    `write ${runsIn}`
+  return { path: ['trustDomain'], message }
+}
 
 /** Lets the other fields be judged where the networks cannot be. */
 const placeholder: readonly Cidr[] = [parseCidr('0.0.0.0/0')!]
