@@ -8,6 +8,7 @@ import type { Cluster, RunningPod } from './cluster.ts'
 import { Reconciler } from './reconciler.ts'
 import { whyUnmeshed } from './why-unmeshed.ts'
 
+const enforce = 'pod-security.kubernetes.io/enforce'
 const plain = { metadata: { name: 'web' }, spec: { containers: [{ name: 'app', image: 'web' }] } }
 
 function running(name: string, pod: unknown = plain, namespace = 'shop'): RunningPod {
@@ -141,6 +142,16 @@ describe('a pod outside the mesh', () => {
     ['uses the host’s network', { spec: { ...plain.spec, hostNetwork: true } }],
   ])('is as it should be when it %s', (_, pod) => {
     expect(why(pod)).toBeUndefined()
+  })
+
+  it.each([
+    ['its namespace enforces Pod Security', {}, 'baseline'],
+    ['an annotation became a mistake', { annotations: { 'weft.dev/log-level': 'loud' } }, undefined],
+    ['its label became unclear', { labels: { 'weft.dev/inject': 'yes' } }, undefined],
+  ])('is none that was injected before %s', (_, metadata, level) => {
+    const labels = { 'weft.dev/inject': 'enabled', ...(level && { [enforce]: level }) }
+    expect(why({ ...(injected(plain) as object), metadata }, namespaceOf('shop', labels))).toBeUndefined()
+    expect(why({ ...plain, metadata }, namespaceOf('shop', labels))).toContain('would be refused today')
   })
 
   it('that would be refused today is told of with the reason', () => {
