@@ -11,6 +11,7 @@ import { type Standing, standingOf } from './watch/kubernetes/once/standing.ts'
 import { clusterNetworks } from './watch/kubernetes/state/networks.ts'
 import { inForce, PolicyKeeper } from './watch/kubernetes/state/policies.ts'
 import { clusterState } from './watch/kubernetes/state/registry-state.ts'
+import type { UnclaimedEndpoint } from './watch/kubernetes/state/services.ts'
 import { parseSettings } from './watch/kubernetes/state/settings.ts'
 
 export interface ClusterSnapshotOptions {
@@ -34,6 +35,8 @@ export interface ClusterSnapshot {
   readonly policies: readonly ClusterPolicy[]
   /** The pods that are endpoints of a service once they are ready, by the service's `namespace/name`. */
   readonly waiting: ReadonlyMap<string, readonly string[]>
+  /** The endpoints inside the networks that no pod has and nobody is led to, by the service's `namespace/name`. */
+  readonly unclaimed: ReadonlyMap<string, readonly string[]>
 }
 
 export interface ClusterPod extends Pick<PodOnce, 'namespace' | 'name' | 'meshed' | 'ready' | 'exclusions'> {
@@ -63,12 +66,13 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
   if ('problems' in parsed) return { kind: 'bad-settings', problems: parsed.problems }
   const judgements = new PolicyKeeper().take(objects.policies)
   const { settings } = parsed
-  const { state } = clusterState({ ...objects, settings, policies: inForce(judgements) })
+  const { state, unclaimed } = clusterState({ ...objects, settings, policies: inForce(judgements) })
   return {
     kind: 'read',
     snapshot: stateSnapshot(state, namespace),
     pods: podsOf(objects),
     waiting: waitingIn(state),
+    unclaimed: byService(unclaimed),
     policies: [...judgements].map(([object, judgement]) => ({
       kind: object.kind,
       namespace: object.namespace,
@@ -102,4 +106,9 @@ function waitingIn(state: RegistryState): ReadonlyMap<string, readonly string[]>
     return [`${service.namespace}/${service.name}`, pods] as const
   })
   return new Map(waiting)
+}
+
+function byService(unclaimed: readonly UnclaimedEndpoint[]): ReadonlyMap<string, readonly string[]> {
+  const grouped = Map.groupBy(unclaimed, ({ service }) => `${service.namespace}/${service.name}`)
+  return new Map([...grouped].map(([name, endpoints]) => [name, endpoints.map(({ ip }) => ip)]))
 }

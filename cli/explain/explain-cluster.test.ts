@@ -268,6 +268,19 @@ describe('what the objects say beside', () => {
     expect(notes).toContain('endpoints of shop/cart are not ready yet: shop/cart')
   })
 
+  it('tells which endpoints of a service nobody is led to', async () => {
+    const slices = '/apis/discovery.k8s.io/v1/endpointslices'
+    const endpoints = [{ addresses: ['10.77.9.9'] }]
+    const lists = { ...shop, [slices]: shop[slices]!.map((slice) => ({ ...slice, endpoints })) }
+    const { verdict, notes } = await answer('frontend-1 cart:80', lists)
+    expect(verdict).toBe('no')
+    expect(notes).toContainEqual(
+      expect.stringMatching(
+        /^endpoints of shop\/cart are left out, because .* no pod has them: 10\.77\.9\.9; if none/,
+      ),
+    )
+  })
+
   const refused = (message: string, observedGeneration = 2) =>
     changed(policies, 'shop/backend', {
       metadata: { generation: 2 },

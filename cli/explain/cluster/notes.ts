@@ -7,7 +7,7 @@ import { nameOf } from '../names.ts'
 /** What the objects of a cluster say about an answer beside what sidecars decide by. */
 export function notesOn(
   answer: Answer,
-  { pods, policies, waiting }: Omit<ClusterSnapshot, 'snapshot'>,
+  { pods, policies, waiting, unclaimed }: Omit<ClusterSnapshot, 'snapshot'>,
 ): string[] {
   const { source, outcomes } = answer
   const workloads = [source.workload, ...outcomes.map(({ workload }) => workload)]
@@ -15,6 +15,7 @@ export function notesOn(
   return [
     ...pods.filter((pod) => involved.has(nameOf(pod))).flatMap(podNotes),
     ...waitingNotes(answer, waiting),
+    ...unclaimedNotes(answer, unclaimed),
     ...policies.flatMap((policy) => policyNotes(policy, answer)),
   ]
 }
@@ -37,8 +38,21 @@ function waitingNotes({ service, outcomes }: Answer, waiting: ClusterSnapshot['w
   const names = (service && waiting.get(nameOf(service))) ?? []
   const nowhere = outcomes.every(({ workload }) => workload === undefined)
   if (!service || !nowhere || names.length === 0) return []
+  return [`endpoints of ${nameOf(service)} are not ready yet: ${some(names)}`]
+}
+
+function unclaimedNotes({ service }: Answer, unclaimed: ClusterSnapshot['unclaimed']): string[] {
+  const addresses = (service && unclaimed.get(nameOf(service))) ?? []
+  if (!service || addresses.length === 0) return []
+  return [
+    `endpoints of ${nameOf(service)} are left out, because they lie inside the networks of the mesh and no pod has them: ` +
+      `${some(addresses)}; if none is of pods or services, write networks without them into ConfigMap weft-settings`,
+  ]
+}
+
+function some(names: readonly string[]): string {
   const more = names.length > 4 ? ` and ${names.length - 4} more` : ''
-  return [`endpoints of ${nameOf(service)} are not ready yet: ${names.slice(0, 4).join(', ')}${more}`]
+  return `${names.slice(0, 4).join(', ')}${more}`
 }
 
 /**

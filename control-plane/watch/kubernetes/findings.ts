@@ -3,10 +3,12 @@ import type { Log } from '#runtime/log.ts'
 import type { PolicyObject } from './objects/policy.ts'
 import type { LostAddress } from './state/addresses.ts'
 import { type Judgement, meanwhile } from './state/policies.ts'
+import type { UnclaimedEndpoint } from './state/services.ts'
 
 export interface Found {
   readonly judgements: ReadonlyMap<PolicyObject, Judgement>
   readonly lost: readonly LostAddress[]
+  readonly unclaimed: readonly UnclaimedEndpoint[]
   readonly outside: readonly IpAddress[]
 }
 
@@ -31,8 +33,12 @@ export class Findings {
     return true
   }
 
-  tell({ judgements, lost, outside }: Found): void {
-    const messages = new Set([...refused(judgements), ...lost.map(lostAddress)])
+  tell({ judgements, lost, unclaimed, outside }: Found): void {
+    const messages = new Set([
+      ...refused(judgements),
+      ...lost.map(lostAddress),
+      ...unclaimed.map(unclaimedEndpoint),
+    ])
     for (const message of messages) if (!this.#told.has(message)) this.#log.warn(message)
     this.#told = messages
     if (outside.length > 0 && !this.#outside) {
@@ -55,4 +61,12 @@ function refused(judgements: Found['judgements']): string[] {
 
 function lostAddress({ service, ip, owner }: LostAddress): string {
   return `service ${service.namespace}/${service.name} does not get address ${ip}, which ${owner} has`
+}
+
+function unclaimedEndpoint({ service, ip }: UnclaimedEndpoint): string {
+  return (
+    `service ${service.namespace}/${service.name} does not lead to its endpoint ${ip}, which lies inside the networks of ` +
+    'the mesh and is no pod’s: a pod could get it, so nobody is dialled there in plaintext. If it is none of pods or ' +
+    'services, write networks that leave it out into ConfigMap weft-settings'
+  )
 }

@@ -6,8 +6,10 @@ import { createKubernetesRegistry, type KubernetesRegistryOptions } from './kube
 import { Cache } from './list-watch/cache.ts'
 import type { Kept } from './list-watch/kind.ts'
 import type { ConfigMap } from './objects/config-map.ts'
+import { type EndpointSlice, trimEndpointSlice } from './objects/endpoint-slice.ts'
 import { type Pod, trimPod } from './objects/pod.ts'
-import { rawPod } from './testing/raw.ts'
+import { type Service, trimService } from './objects/service.ts'
+import { raw, rawPod } from './testing/raw.ts'
 
 let end: AbortController
 beforeEach(() => {
@@ -28,14 +30,19 @@ function settings(text: string): ConfigMap {
   return { namespace: 'weft-system', name: 'weft-settings', uid: 'uid', resourceVersion, data }
 }
 
-function start(written: string) {
+interface Balanced {
+  readonly services?: readonly Service[]
+  readonly slices?: readonly EndpointSlice[]
+}
+
+function start(written: string, { services = [], slices = [] }: Balanced = {}) {
   const pods = listed<Pod>()
   const maps = listed(settings(written))
   const cluster: KubernetesRegistryOptions['cluster'] = {
     pods,
     settings: maps,
-    services: listed(),
-    endpointSlices: listed(),
+    services: listed(...services),
+    endpointSlices: listed(...slices),
     namespaces: listed(),
     nodes: listed(),
     serviceCidrs: listed(),
@@ -77,4 +84,22 @@ describe('a trust domain that is changed while the mesh runs', () => {
     expect((await running.next()).mesh.settings.egress).toBe('registry-only')
     expect(await running.rejected()).toBe(0)
   })
+})
+
+test('an endpoint inside the networks that nobody has is told once, with what to do', async () => {
+  const labels = { 'kubernetes.io/service-name': 'db' }
+  const endpoints = [{ addresses: ['10.244.9.9'] }]
+  const ports = [{ name: '', port: 5432 }]
+  const running = start('', {
+    services: [trimService(raw('shop/db', { spec: { clusterIP: '10.96.0.9', ports: [{ port: 5432 }] } }))!],
+    slices: [trimEndpointSlice(raw('shop/db-1', { addressType: 'IPv4', endpoints, ports }, { labels }))!],
+  })
+  await running.next()
+  running.run('shop/cart')
+  await running.next()
+  expect(running.records.map(({ message }) => message)).toEqual([
+    'service shop/db does not lead to its endpoint 10.244.9.9, which lies inside the networks of the mesh and is no ' +
+      'pod’s: a pod could get it, so nobody is dialled there in plaintext. If it is none of pods or services, write ' +
+      'networks that leave it out into ConfigMap weft-settings',
+  ])
 })

@@ -81,8 +81,8 @@ class Reader {
       settings,
       policies: inForce(judgements),
     }
-    const { state, lost, outside } = clusterState(view, this.#memory)
-    this.#findings.tell({ judgements, lost, outside })
+    const { state, lost, unclaimed, outside } = clusterState(view, this.#memory)
+    this.#findings.tell({ judgements, lost, unclaimed, outside })
     this.#metrics.loads.inc({ result: 'accepted' })
     return { state, judgements, lost }
   }

@@ -177,6 +177,35 @@ describe('endpoints', () => {
     expect(addresses([pod('shop/cart')])).toEqual(['10.244.0.5', '198.51.100.10'])
   })
 
+  test('inside the networks that nobody has are told, until they are somebody’s; a pod that comes is none of them', () => {
+    const endpointSlices = [
+      slice('shop/cart-1', 'cart', [
+        { addresses: ['10.244.0.6'] },
+        { addresses: ['10.244.0.7'], targetRef: { kind: 'Pod', name: 'cart-2' } },
+        { addresses: ['198.51.100.9'] },
+      ]),
+      // A service that is not there has no endpoints that anybody could miss.
+      slice('shop/gone-1', 'gone', [{ addresses: ['10.244.0.8'] }]),
+    ]
+    const { unclaimed } = stateOf({ services, endpointSlices })
+    expect(unclaimed).toMatchObject([{ service: { namespace: 'shop', name: 'cart' }, ip: '10.244.0.6' }])
+    const pods = [pod('shop/cart', { ip: '10.244.0.6' })]
+    expect(stateOf({ services, endpointSlices, pods }).unclaimed).toEqual([])
+  })
+
+  test('at a node’s address are kept, also inside the networks: it is never a meshed pod’s', () => {
+    const endpointSlices = [
+      slice('shop/cart-1', 'cart', [
+        { addresses: ['10.244.0.1'] },
+        { addresses: ['10.244.0.2'], targetRef: { kind: 'Pod', name: 'cart-2' } },
+      ]),
+    ]
+    const nodes = [node('node-a', {}, '10.244.0.1'), node('node-b', {}, '10.244.0.2')]
+    const { state, unclaimed } = stateOf({ services, endpointSlices, nodes })
+    expect(state.services[0]?.endpoints).toMatchObject([{ address: '10.244.0.1' }])
+    expect(unclaimed).toEqual([])
+  })
+
   test('of a service without slices are none, which is not the same as by its selector', () => {
     expect(stateOf({ services }).state.services[0]?.endpoints).toEqual([])
   })

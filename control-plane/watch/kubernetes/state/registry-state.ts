@@ -8,7 +8,7 @@ import type { Node } from '../objects/node.ts'
 import type { Pod } from '../objects/pod.ts'
 import type { Service } from '../objects/service.ts'
 import { type LostAddress, serviceAddresses } from './addresses.ts'
-import { registryServices } from './services.ts'
+import { registryServices, type UnclaimedEndpoint } from './services.ts'
 import type { ClusterSettings } from './settings.ts'
 import { registryWorkloads } from './workloads.ts'
 
@@ -26,6 +26,8 @@ export interface ClusterState {
   readonly state: RegistryState
   /** Addresses that a service claims and does not get. */
   readonly lost: readonly LostAddress[]
+  /** Endpoints that nobody is led to, lest an address that a pod gets is dialled in plaintext. */
+  readonly unclaimed: readonly UnclaimedEndpoint[]
   /** Addresses of pods that lie outside of the mesh's networks, where an unknown one would be dialled in plaintext. */
   readonly outside: readonly IpAddress[]
 }
@@ -49,12 +51,13 @@ export function clusterState(view: ClusterView, memory = new ClusterMemory()): C
   })
   const { settings } = mesh
   const slices = view.endpointSlices
-  const inputs = { services: addresses.owned, slices, workloads, settings }
-  const services = registryServices(inputs, memory.services)
+  const inputs = { services: addresses.owned, slices, workloads, nodes: nodes.values(), settings }
+  const { services, unclaimed } = registryServices(inputs, memory.services)
   const { networks } = settings
   const outside = workloads
     .filter(({ hostNetwork }) => !hostNetwork)
     .flatMap((pod) => pod.addresses)
     .filter((ip) => !networks.some((network) => cidrContains(network, ip)))
-  return { state: { mesh, workloads, services, policies: view.policies }, lost: addresses.lost, outside }
+  const state = { mesh, workloads, services, policies: view.policies }
+  return { state, lost: addresses.lost, unclaimed, outside }
 }

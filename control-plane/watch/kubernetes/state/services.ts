@@ -4,6 +4,7 @@ import type { NetworkAddress } from '#mesh/workload.ts'
 import type { RegistryEndpoint, RegistryService, RegistryWorkload } from '../../../model/registry-state.ts'
 import { Remembered } from '../../../model/remembered.ts'
 import type { EndpointSlice, SliceEndpoint } from '../objects/endpoint-slice.ts'
+import type { Node } from '../objects/node.ts'
 import type { Service } from '../objects/service.ts'
 import type { OwnedAddresses } from './addresses.ts'
 
@@ -11,30 +12,44 @@ export interface ServiceInputs {
   readonly services: readonly OwnedAddresses[]
   readonly slices: Iterable<EndpointSlice>
   readonly workloads: readonly Pick<RegistryWorkload, 'addresses'>[]
+  readonly nodes: Iterable<Pick<Node, 'addresses'>>
   readonly settings: Pick<MeshSettings, 'network' | 'networks'>
+}
+
+/** An endpoint that a service names inside the mesh's networks, and that no pod has. */
+export interface UnclaimedEndpoint {
+  readonly service: Service
+  readonly ip: IpAddress
 }
 
 /** Services with the endpoints that their slices name; the selector has had its say when those were made. */
 export function registryServices(
-  { services, slices, workloads, settings }: ServiceInputs,
+  { services, slices, workloads, nodes, settings }: ServiceInputs,
   memory = new Remembered<Service, RegistryService>(),
-): RegistryService[] {
+): { readonly services: RegistryService[]; readonly unclaimed: readonly UnclaimedEndpoint[] } {
   const { network, networks } = settings
-  const known = new Set(workloads.flatMap(({ addresses }) => addresses))
+  const ofWorkloads = new Set(workloads.flatMap(({ addresses }) => addresses))
+  // Whatever answers at a node's own address, it is no meshed pod.
+  const ofNodes = new Set([...nodes].flatMap(({ addresses }) => addresses))
   const isKnown = ({ address, ofPod }: SliceEndpoint) => {
     // Slices and pods are watched apart. A pod that is not known yet may be a meshed one, which an endpoint of no
     // workload, dialled in plaintext, must never stand for; it comes with the next state.
-    return known.has(address) || !(ofPod || networks.some((range) => cidrContains(range, address)))
+    if (ofWorkloads.has(address)) return true
+    return !ofPod && (ofNodes.has(address) || !networks.some((range) => cidrContains(range, address)))
   }
   const byService = Map.groupBy(slices, ({ namespace, service }) => `${namespace}/${service}`)
   const at = (ips: readonly IpAddress[]) => ips.map((ip) => ({ network, ip }))
-  return services.map(({ service, clusterIps, ingressIps }) => {
+  const unclaimed: UnclaimedEndpoint[] = []
+  const made = services.map(({ service, clusterIps, ingressIps }) => {
     const own = byService.get(`${service.namespace}/${service.name}`) ?? []
     const strangers = own.flatMap(({ endpoints }) => endpoints.filter((endpoint) => !isKnown(endpoint)))
+    // A pod that somebody speaks of is about to come; of anything else nobody will.
+    for (const { address: ip, ofPod } of strangers) if (!ofPod) unclaimed.push({ service, ip })
     return memory.of(service, [clusterIps, ingressIps, network, own, strangers], () =>
       registryService(service, at(clusterIps), at(ingressIps), endpointsOf(own, isKnown)),
     )
   })
+  return { services: made, unclaimed }
 }
 
 function registryService(
