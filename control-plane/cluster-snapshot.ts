@@ -1,4 +1,5 @@
 import { parseIdentityRequests } from '#mesh/identity-requests.ts'
+import { isExcluded, isLeftOut } from '#mesh/left-out.ts'
 import type { Snapshot } from '#mesh/snapshot.ts'
 import { joinEndpoints } from './model/endpoints.ts'
 import type { RegistryState } from './model/registry-state.ts'
@@ -70,7 +71,7 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
   return {
     kind: 'read',
     snapshot: stateSnapshot(state, namespace),
-    pods: podsOf(objects),
+    pods: podsOf(objects, namespace),
     waiting: waitingIn(state),
     unclaimed: byService(unclaimed),
     policies: [...judgements].map(([object, judgement]) => ({
@@ -83,15 +84,15 @@ export async function clusterSnapshot(options: ClusterSnapshotOptions): Promise<
   }
 }
 
-function podsOf({ pods, namespaces, identity }: ClusterObjects): ClusterPod[] {
+function podsOf({ pods, namespaces, injector, identity }: ClusterObjects, own: string): ClusterPod[] {
   const { revocations } = parseIdentityRequests(identity?.data ?? {}).requests
-  const injected = new Set(namespaces.filter((each) => each.injected).map(({ name }) => name))
+  const asked = { namespace: own, selectors: injector?.selectors ?? [] }
+  const places = new Map(
+    namespaces.map((each) => [each.name, { injected: each.injected, excluded: isExcluded(each, asked) }]),
+  )
   return pods.map((pod) => ({
     ...pod,
-    leftOut:
-      !pod.meshed &&
-      !pod.hostNetwork &&
-      (pod.asks === 'in' || (injected.has(pod.namespace) && pod.asks !== 'out')),
+    leftOut: isLeftOut(pod, places.get(pod.namespace) ?? { injected: false, excluded: false }),
     revoked: revocations.has(pod.uid),
   }))
 }

@@ -1,3 +1,4 @@
+import type { LabelSelector } from '#mesh/label-selector.ts'
 import type { Seen } from '../kubernetes/seen.ts'
 
 /** Everything that `weft check` judges, gathered before it judges anything. */
@@ -110,15 +111,6 @@ export interface NetworkPort {
   /** Undefined means every port. */
   readonly port: number | string | undefined
   readonly endPort: number | undefined
-}
-
-export interface LabelSelector {
-  readonly matchLabels: Readonly<Record<string, string>>
-  readonly matchExpressions: readonly {
-    readonly key: string
-    readonly operator: string
-    readonly values: readonly string[]
-  }[]
 }
 
 export interface DefinitionFacts {

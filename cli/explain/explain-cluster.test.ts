@@ -86,7 +86,7 @@ describe('weft explain, on a cluster', () => {
     }
     await using api = await fakeApiServer({ ...lists, ...more })
     expect((await ask(api, 'frontend-1 10.77.0.21:8080 --cluster')).status).toBe(0)
-    expect(api.asked).toHaveLength(Object.keys(shop).length + 2)
+    expect(api.asked).toHaveLength(Object.keys(shop).length + 3)
   })
 })
 
@@ -238,6 +238,38 @@ describe('what the objects say beside', () => {
       expect.stringContaining('shop/legacy runs outside the mesh although it should be meshed'),
       expect.stringContaining('shop/backend-3 is not ready: if that is its sidecar'),
     ])
+  })
+
+  it('tells no pod that it should be meshed which never is', async () => {
+    const namespaces = '/api/v1/namespaces'
+    const labels = { 'weft.dev/inject': 'enabled', 'kubernetes.io/metadata.name': 'shop' }
+    const labelled = changed(namespaces, 'shop', { metadata: { labels } })
+    const notesOf = async (lists: ClusterLists) =>
+      (await answer('legacy 10.77.0.21:8080', lists)).notes.filter((note) => note.includes('legacy'))
+    expect(await notesOf(labelled)).toHaveLength(1)
+
+    const configurations = '/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations'
+    const webhook = (...without: readonly string[]) => ({
+      namespaceSelector: {
+        matchExpressions: [
+          { key: 'weft.dev/inject', operator: 'In', values: ['enabled'] },
+          { key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: without },
+        ],
+      },
+    })
+    const asking = (...without: readonly string[]) => ({
+      ...labelled,
+      [configurations]: [{ metadata: { name: 'weft-injector' }, webhooks: [webhook(...without)] }],
+    })
+    expect(await notesOf(asking('weft-system'))).toHaveLength(1)
+    expect(await notesOf(asking('weft-system', 'shop'))).toEqual([])
+    // Whoever may not list the webhooks has the answer all the same.
+    const unseen = await answer('legacy 10.77.0.21:8080', labelled, { [`GET ${configurations}`]: 403 })
+    expect(unseen.notes).toContainEqual(expect.stringContaining('shop/legacy runs outside'))
+
+    const nodeSelector = { 'kubernetes.io/os': 'windows' }
+    const windows = changed(pods, 'shop/legacy', { spec: { nodeSelector } })
+    expect(await notesOf({ ...windows, [namespaces]: labelled[namespaces]! })).toEqual([])
   })
 
   it('knows that a pod is revoked, whatever policy says of it', async () => {

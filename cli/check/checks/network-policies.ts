@@ -1,7 +1,7 @@
+import { selects } from '#mesh/label-selector.ts'
 import { ports as meshPorts } from '#mesh/ports.ts'
 import type { Facts, NetworkPolicyFacts, NetworkRule, PodFacts } from '../facts.ts'
 import { count, type Finding, ok, unseen } from '../finding.ts'
-import { selects } from './selector.ts'
 import { leftOut } from './unmeshed.ts'
 
 const check = 'network-policies'

@@ -1,3 +1,4 @@
+import { isLeftOut } from '#mesh/left-out.ts'
 import { seenOr } from '../../kubernetes/seen.ts'
 import type { Facts, NamespaceFacts, PodFacts } from '../facts.ts'
 import { count, type Finding, ok, some, unseen } from '../finding.ts'
@@ -31,17 +32,14 @@ export function checkUnmeshed(facts: Facts): Finding[] {
 export function leftOut(
   facts: Pick<Facts, 'namespaces' | 'webhooks' | 'namespace'>,
 ): (pod: PodFacts) => boolean {
-  const namespaces = seenOr<readonly NamespaceFacts[]>(facts.namespaces, [])
-  const excluded = names(namespaces.filter((one) => isExcluded(one, facts)))
-  const injected = names(namespaces.filter((one) => one.injected))
-  return ({ namespace, mesh, hostNetwork, forWindows, asks }) =>
-    mesh.kind === 'unmeshed' &&
-    !hostNetwork &&
-    !forWindows &&
-    !excluded.has(namespace) &&
-    (asks === 'in' || (injected.has(namespace) && asks !== 'out'))
+  const namespaces = new Map(
+    seenOr<readonly NamespaceFacts[]>(facts.namespaces, []).map((one) => [
+      one.name,
+      { injected: one.injected, excluded: isExcluded(one, facts) },
+    ]),
+  )
+  return ({ namespace, mesh, ...pod }) =>
+    isLeftOut({ ...pod, meshed: mesh.kind === 'meshed' }, namespaces.get(namespace) ?? unseenNamespace)
 }
 
-function names(namespaces: readonly NamespaceFacts[]): ReadonlySet<string> {
-  return new Set(namespaces.map(({ name }) => name))
-}
+const unseenNamespace = { injected: false, excluded: false }

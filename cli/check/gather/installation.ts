@@ -3,11 +3,11 @@ import type {
   V1Deployment,
   V1MutatingWebhookConfiguration,
 } from '@kubernetes/client-node'
+import { labelSelector } from '#mesh/label-selector.ts'
 import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen, seen } from '../../kubernetes/seen.ts'
 import type { DefinitionFacts, DeploymentFacts, Facts, WebhookFacts } from '../facts.ts'
 import { readCertificates } from './pem.ts'
-import { selectorFacts } from './selector.ts'
 
 type InstallationFacts = Pick<Facts, 'definitions' | 'deployments' | 'webhooks'>
 
@@ -79,7 +79,7 @@ function webhookFacts({ webhooks = [] }: V1MutatingWebhookConfiguration): Webhoo
     return {
       name,
       failurePolicy,
-      namespaceSelector: selectorFacts(namespaceSelector),
+      namespaceSelector: labelSelector(namespaceSelector),
       roots: certificates.map(({ fingerprint256 }) => fingerprint256),
       unreadableRoots: unreadable,
     }

@@ -1,8 +1,8 @@
 import type { V1ConfigMap, V1NetworkPolicy, V1NetworkPolicyPort } from '@kubernetes/client-node'
+import { labelSelector } from '#mesh/label-selector.ts'
 import type { Connection } from '../../kubernetes/connection.ts'
 import { mapSeen } from '../../kubernetes/seen.ts'
 import type { Facts, NetworkPolicyFacts, NetworkRule } from '../facts.ts'
-import { selectorFacts } from './selector.ts'
 
 type NetworkFacts = Pick<Facts, 'networkPolicies' | 'cilium' | 'calico'>
 
@@ -29,7 +29,7 @@ export function networkPolicyFacts({ metadata, spec }: V1NetworkPolicy): Network
   return {
     namespace: metadata?.namespace ?? '',
     name: metadata?.name ?? '',
-    podSelector: selectorFacts(spec?.podSelector),
+    podSelector: labelSelector(spec?.podSelector),
     ingress: types.includes('Ingress')
       ? ingress.map(({ _from, ...rule }) => networkRule(rule.ports, peers(rule, _from)))
       : undefined,

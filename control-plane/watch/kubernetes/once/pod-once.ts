@@ -1,7 +1,7 @@
 import { parseCidr } from '#mesh/address.ts'
 import { injectKey } from '#mesh/annotations.ts'
 import { type Exclusions, exclusionVariables, parseExcludedPort } from '#mesh/exclusions.ts'
-import { initName } from '#mesh/injected.ts'
+import { initName, isForWindows, type SystemWanted } from '#mesh/injected.ts'
 import type { Kind, RawObject } from '../list-watch/kind.ts'
 import { type Pod, pods, trimPod } from '../objects/pod.ts'
 
@@ -9,6 +9,8 @@ import { type Pod, pods, trimPod } from '../objects/pod.ts'
 export interface PodOnce extends Pod {
   /** What its immutable spec has redirection leave alone, whatever its annotations say by now. */
   readonly exclusions: Exclusions
+  /** Whether it can only run on Windows. */
+  readonly forWindows: boolean
   /** Whether it says itself that it is to be in the mesh, or out of it. */
   readonly asks: 'in' | 'out' | undefined
 }
@@ -17,7 +19,10 @@ export const podsOnce: Kind<PodOnce> = {
   ...pods,
   trim(object) {
     const pod = trimPod(object)
-    return pod && { ...pod, exclusions: exclusionsOf(object), asks: asks(object) }
+    const { spec = {} } = object as RawPod
+    return (
+      pod && { ...pod, exclusions: exclusionsOf(spec), forWindows: isForWindows(spec), asks: asks(object) }
+    )
   },
 }
 
@@ -26,7 +31,11 @@ interface RawPod extends RawObject {
     readonly labels?: Readonly<Record<string, string>>
     readonly annotations?: Readonly<Record<string, string>>
   }
-  readonly spec?: { readonly initContainers?: readonly RawContainer[] }
+  readonly spec?: RawSpec
+}
+
+interface RawSpec extends SystemWanted {
+  readonly initContainers?: readonly RawContainer[]
 }
 
 interface RawContainer {
@@ -34,9 +43,8 @@ interface RawContainer {
   readonly env?: readonly { readonly name: string; readonly value?: string }[]
 }
 
-function exclusionsOf(object: RawObject): Exclusions {
-  const { spec = {} } = object as RawPod
-  const init = spec.initContainers?.find(({ name }) => name === initName)
+function exclusionsOf({ initContainers }: RawSpec): Exclusions {
+  const init = initContainers?.find(({ name }) => name === initName)
   const items = <T>(variable: string, parse: (text: string) => T | undefined): T[] => {
     const text = init?.env?.find(({ name }) => name === variable)?.value ?? ''
     return text.split(',').flatMap((item) => parse(item.trim()) ?? [])

@@ -1,11 +1,12 @@
 import { identityConfigMap } from '#mesh/identity-requests.ts'
 import { configMaps } from '../objects/config-map.ts'
 import { endpointSlices } from '../objects/endpoint-slice.ts'
-import { namespaces } from '../objects/namespace.ts'
 import { nodes } from '../objects/node.ts'
 import { authorizationPolicies, peerAuthentications } from '../objects/policy.ts'
 import { services } from '../objects/service.ts'
 import { serviceCidrs } from '../objects/service-cidr.ts'
+import { injectorOnce } from './injector-once.ts'
+import { namespacesOnce } from './namespace-once.ts'
 import { podsOnce } from './pod-once.ts'
 import { type ReadKind, type ReadKindOptions, readKind } from './read-kind.ts'
 
@@ -21,11 +22,12 @@ export type Unreadable =
 
 /** Lists every kind once; `namespace` is the control plane's own. Rejects with ApiError for what is no answer. */
 export async function readCluster(namespace: string, options: ReadKindOptions) {
-  const kinds = await Promise.all([
+  const [injector, ...kinds] = await Promise.all([
+    readKind(injectorOnce, options),
     readKind(podsOnce, options),
     readKind(services, options),
     readKind(endpointSlices, options),
-    readKind(namespaces, options),
+    readKind(namespacesOnce, options),
     readKind(nodes, options),
     readKind(serviceCidrs, options),
     readKind(configMaps('weft-settings', namespace), options),
@@ -33,6 +35,7 @@ export async function readCluster(namespace: string, options: ReadKindOptions) {
     readKind(peerAuthentications, options),
     readKind(authorizationPolicies, options),
   ])
+  // The answer does without the injector, which only tells what is left out on purpose.
   const forbidden = kinds.flatMap((each) => (each.kind === 'forbidden' ? [each.what] : []))
   if (forbidden.length > 0) return { kind: 'forbidden', what: forbidden } satisfies Unreadable
   const [pod, service, slice, labelled, node, cidr, map, requests, peer, authorization] = kinds
@@ -45,6 +48,7 @@ export async function readCluster(namespace: string, options: ReadKindOptions) {
     services: objectsOf(service),
     endpointSlices: objectsOf(slice),
     namespaces: objectsOf(labelled),
+    injector: objectsOf(injector)[0],
     nodes: objectsOf(node),
     serviceCidrs: objectsOf(cidr),
     settings: objectsOf(map)[0],
