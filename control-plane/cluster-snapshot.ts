@@ -100,7 +100,7 @@ function podsOf({ pods, namespaces, injector, identity }: ClusterObjects, own: s
 function waitingIn(state: RegistryState): ReadonlyMap<string, readonly string[]> {
   const { namedBy } = joinEndpoints(state)
   const waiting = state.services.map((service) => {
-    const notReady = namedBy(service).filter(({ endpoint }) => !endpoint.ready)
+    const notReady = namedBy(service).filter(({ endpoint }) => !endpoint.ready && !endpoint.ending)
     const pods = notReady.flatMap(({ workload }) =>
       workload ? `${workload.namespace}/${workload.name}` : [],
     )

@@ -78,7 +78,7 @@ function endpoint(id: number): RegistryEndpoint {
   // Some are at the address of the host, of which two name a pod there.
   const address = parseIp(id > 4 ? '10.77.1.1' : `10.77.0.${id}`)!
   const name = id > 5 ? `shop/pod-${id - 5}` : ''
-  return { address, pod: name, ready: id !== 3, node: '', zone: '', hints: [], ports }
+  return { address, pod: name, ready: id !== 3, ending: id === 3, node: '', zone: '', hints: [], ports }
 }
 
 test('whatever was built before, a model is what it would be built from nothing', () => {

@@ -21,6 +21,8 @@ export interface Endpoints {
   selectedBy(service: RegistryService): readonly RegistryWorkload[]
   /** The endpoints that a service names, each with the workload that it is. */
   namedBy(service: RegistryService): readonly NamedEndpoint[]
+  /** Whether a workload that ends is an endpoint of a service which has none that is ready. */
+  isNeeded(workload: RegistryWorkload): boolean
   /** Addresses that services name and that are no workload of the state; one a namespace and address. */
   readonly outside: readonly OutsideEndpoint[]
 }
@@ -48,6 +50,7 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
   const places = placesOf(workloads)
   const serving = new Map<RegistryWorkload, Mappings>(workloads.map((workload) => [workload, new Map()]))
   const selected = new Map<RegistryService, readonly RegistryWorkload[]>()
+  const needed = new Set<RegistryWorkload>()
   const outside = new Map<string, OutsideEndpoint>()
   const virtual = virtualAddresses(services)
   // In the order of their keys, so that a registry that is merely rearranged makes the same content.
@@ -61,10 +64,9 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
       selected.set(service, chosen)
     }
     const mappingsOf = namedMappings(service)
-    for (const endpoint of service.endpoints ?? []) {
-      // Whoever is not ready is none, which may also be said of a workload that is.
-      if (!endpoint.ready && !service.publishNotReadyAddresses) continue
+    for (const endpoint of usableOf(service)) {
       const workload = places.at(endpoint)
+      if (workload && endpoint.ending) needed.add(workload)
       if (!workload && virtual.has(endpoint.address)) continue
       const mappings = workload
         ? serving.get(workload)
@@ -77,8 +79,23 @@ export function joinEndpoints({ services, workloads }: RegistryState): Endpoints
     selectedBy: (service) => selected.get(service) ?? [],
     namedBy: ({ endpoints = [] }) =>
       endpoints.map((endpoint) => ({ endpoint, workload: places.at(endpoint) })),
+    isNeeded: (workload) => needed.has(workload),
     outside: [...outside.values()],
   }
+}
+
+/**
+ * Whoever is not ready is no endpoint, which may also be said of a workload that is. Where nobody is ready, those that end
+ * and still serve are the last resort; on each node by itself, where the service leads to the client's own.
+ */
+export function usableOf(service: RegistryService): readonly RegistryEndpoint[] {
+  const { endpoints = [], publishNotReadyAddresses, internalTrafficPolicy } = service
+  if (publishNotReadyAddresses) return endpoints
+  const local = internalTrafficPolicy === 'local'
+  return [...Map.groupBy(endpoints, ({ node }) => (local ? node : '')).values()].flatMap((group) => {
+    const ready = group.filter((endpoint) => endpoint.ready)
+    return ready.length > 0 ? ready : group.filter((endpoint) => endpoint.ending)
+  })
 }
 
 /** They are nobody's endpoint: behind one may be a meshed pod, which would be reached in plaintext that way. */
@@ -91,7 +108,7 @@ function virtualAddresses(services: readonly RegistryService[]): ReadonlySet<IpA
 function outsideOf(
   outside: Map<string, OutsideEndpoint>,
   { namespace }: RegistryService,
-  { address, ready, node, zone }: RegistryEndpoint,
+  { address, ready, ending, node, zone }: RegistryEndpoint,
   { isHost }: Places,
 ): OutsideEndpoint {
   const key = `${namespace}/${address}`
@@ -99,7 +116,7 @@ function outsideOf(
   const merged = {
     namespace,
     address,
-    ready: ready || (known?.ready ?? false),
+    ready: ready || ending || (known?.ready ?? false),
     hostNetwork: isHost(address),
     node: known?.node || node,
     zone: known?.zone || zone,

@@ -1,5 +1,5 @@
 import { anyEndpoint, type EndpointPreference, type LocalityScope } from '#mesh/workload.ts'
-import type { NamedEndpoint } from './endpoints.ts'
+import { type NamedEndpoint, usableOf } from './endpoints.ts'
 import { outsideUid, workloadUid } from './names.ts'
 import type { RegistryService, RegistryWorkload } from './registry-state.ts'
 
@@ -23,7 +23,8 @@ export function preferenceOf(
 ): EndpointPreference {
   if (service.internalTrafficPolicy === 'local') return { ...anyEndpoint, mode: 'strict', scopes: ['node'] }
   // Nobody gives hints to an endpoint that is not ready.
-  const usable = named.filter(({ endpoint }) => endpoint.ready || service.publishNotReadyAddresses)
+  const chosen = new Set(usableOf(service))
+  const usable = named.filter(({ endpoint }) => chosen.has(endpoint))
   const candidates = service.endpoints ? usable.map((one) => hinted(service, one)) : selected.map(inOwnZone)
   const wanted = service.trafficDistribution
   // Hints of named endpoints count by themselves: whoever wrote them has decided already.

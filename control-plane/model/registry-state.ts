@@ -77,6 +77,8 @@ export interface RegistryEndpoint {
   /** `namespace/name` of the pod that it is said to be; empty when nobody said. */
   readonly pod: string
   readonly ready: boolean
+  /** Whether it is about to end and still serves: it is used where no endpoint is ready. */
+  readonly ending: boolean
   /** Empty when unknown, as is `zone`. */
   readonly node: string
   readonly zone: string

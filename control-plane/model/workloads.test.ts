@@ -17,7 +17,17 @@ function populate(parts: Parameters<typeof registry>[0]) {
 
 function endpoint(ip: string, parts: Partial<RegistryEndpoint> = {}): RegistryEndpoint {
   const ports = new Map([['http', 9000]])
-  return { address: parseIp(ip)!, pod: '', ready: true, node: '', zone: '', hints: [], ports, ...parts }
+  return {
+    address: parseIp(ip)!,
+    pod: '',
+    ready: true,
+    ending: false,
+    node: '',
+    zone: '',
+    hints: [],
+    ports,
+    ...parts,
+  }
 }
 
 function naming(...endpoints: readonly RegistryEndpoint[]) {
@@ -66,6 +76,40 @@ describe('a service that names its endpoints', () => {
     expect(
       populate({ workloads, services: [service('shop/backend', '10.77.100.1', open)] }).workloads,
     ).toMatchObject([{ health: 'healthy' }, { health: 'unhealthy' }])
+  })
+
+  test('leads to pods that end and still serve while none is ready, by node where it leads to the own node alone', () => {
+    const ends = { ready: false, ending: true }
+    const here = { node: 'node-a' }
+    const there = { node: 'node-b' }
+    const workloads = [
+      pod('shop/old-1', '10.77.0.1', { ready: false, ...here }),
+      pod('shop/new-1', '10.77.0.2', there),
+      pod('shop/sick-1', '10.77.0.3', { ready: false, ...here }),
+    ]
+    const served = (parts: Parameters<typeof service>[2], ...more: readonly RegistryEndpoint[]) => {
+      const named = naming(
+        endpoint('10.77.0.1', { ...ends, ...here }),
+        endpoint('10.77.0.3', { ready: false, ...here }),
+        ...more,
+      )
+      return populate({
+        workloads,
+        services: [service('shop/backend', '10.77.100.1', { ...named, ...parts })],
+      }).workloads.map(({ name, health }) => [name, health])
+    }
+    const ready = endpoint('10.77.0.2', there)
+    expect(served({})).toEqual([['old-1', 'healthy']])
+    expect(served({}, ready)).toEqual([['new-1', 'healthy']])
+    expect(served({ internalTrafficPolicy: 'local' }, ready)).toEqual([
+      ['old-1', 'healthy'],
+      ['new-1', 'healthy'],
+    ])
+    const outside = endpoint('192.0.2.9', ends)
+    expect(served({}, outside)).toEqual([
+      ['old-1', 'healthy'],
+      ['192.0.2.9', 'healthy'],
+    ])
   })
 
   test.each([
@@ -230,6 +274,11 @@ describe('which endpoints a client prefers', () => {
     expect(preference(named(['a'], []), one, two)).toMatchObject({ mode: 'any' })
     const unready = naming(endpoint('10.77.0.1', { hints: ['a'] }), endpoint('10.77.0.2', { ready: false }))
     expect(preference(unready, one, two)).toMatchObject({ mode: 'failover', scopes: ['zone'] })
+    const ending = naming(endpoint('10.77.0.1', { ready: false, ending: true }))
+    expect(preference({ ...ending, trafficDistribution: 'prefer-zone' }, one)).toMatchObject({
+      scopes: ['zone'],
+    })
+    expect(preference(ending, one)).toMatchObject({ mode: 'any' })
   })
 })
 

@@ -32,8 +32,9 @@ export function populationOf(
   const endpoints = joinEndpoints(state)
   const pods = state.workloads.map((pod) => {
     const [services, policies] = [endpoints.servicesOf(pod), policiesFor(pod)]
-    return memory.workloads.of(pod, [trustDomain, settings.network, services, policies], () =>
-      podWorkload(state, pod, services, policies),
+    const health = pod.ready || endpoints.isNeeded(pod) ? 'healthy' : 'unhealthy'
+    return memory.workloads.of(pod, [trustDomain, settings.network, services, policies, health], () =>
+      podWorkload(state, pod, { services, health, authorizationPolicies: policies }),
     )
   })
   const outside = endpoints.outside.map((endpoint) => outsideWorkload(state, endpoint))
@@ -43,8 +44,7 @@ export function populationOf(
 function podWorkload(
   { mesh }: RegistryState,
   pod: RegistryWorkload,
-  services: Workload['services'],
-  authorizationPolicies: readonly string[],
+  joined: Pick<Workload, 'services' | 'health' | 'authorizationPolicies'>,
 ): Workload {
   return {
     uid: workloadUid(pod),
@@ -56,14 +56,12 @@ function podWorkload(
     addresses: pod.addresses,
     tunnel: pod.meshed ? 'hbone' : 'none',
     hostNetwork: pod.hostNetwork,
-    health: pod.ready ? 'healthy' : 'unhealthy',
     node: pod.node,
     locality: pod.locality,
     owner: pod.owner,
     canonicalName: canonicalName(pod),
     canonicalRevision: pod.labels['app.kubernetes.io/version'] ?? 'latest',
-    services,
-    authorizationPolicies,
+    ...joined,
   }
 }
 

@@ -60,7 +60,16 @@ const world = fc
 
 function endpoint(id: number): RegistryEndpoint {
   const ports = new Map([['http', 8080]])
-  return { address: parseIp(`10.77.1.${id}`)!, pod: '', ready: true, node: '', zone: '', hints: [], ports }
+  return {
+    address: parseIp(`10.77.1.${id}`)!,
+    pod: '',
+    ready: true,
+    ending: false,
+    node: '',
+    zone: '',
+    hints: [],
+    ports,
+  }
 }
 
 type Step =

@@ -106,7 +106,15 @@ describe('on demand', () => {
 describe('a service, in a mesh that is seen by namespace', () => {
   const bank = 'bank/teller.bank.svc.cluster.local'
   const second = pod('bank/teller-2', '10.77.0.22')
-  const endpoint = { pod: '', ready: true, node: '', zone: '', hints: [], ports: new Map([['http', 8080]]) }
+  const endpoint = {
+    pod: '',
+    ready: true,
+    ending: false,
+    node: '',
+    zone: '',
+    hints: [],
+    ports: new Map([['http', 8080]]),
+  }
   const state = registry({
     mesh: { sidecarScope: 'namespace' },
     workloads,

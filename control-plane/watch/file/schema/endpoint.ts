@@ -37,5 +37,5 @@ export function withPorts(
   const numbered = servicePorts.flatMap(({ name, targetPort }) => {
     return typeof targetPort === 'number' ? [[name, targetPort] as const] : []
   })
-  return { ...rest, pod: '', node, zone, ports: ports ?? new Map(numbered) }
+  return { ...rest, pod: '', ending: false, node, zone, ports: ports ?? new Map(numbered) }
 }

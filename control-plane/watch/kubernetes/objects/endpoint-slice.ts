@@ -12,6 +12,8 @@ export interface EndpointSlice extends Kept {
 export interface SliceEndpoint {
   readonly address: IpAddress
   readonly ready: boolean
+  /** Not ready because it ends, and still serving. */
+  readonly ending: boolean
   readonly node: string
   readonly zone: string
   readonly hints: readonly string[]
@@ -53,7 +55,11 @@ interface RawSlice extends RawObject {
 
 interface RawEndpoint {
   readonly addresses: readonly string[]
-  readonly conditions?: { readonly ready?: boolean | null }
+  readonly conditions?: {
+    readonly ready?: boolean | null
+    readonly serving?: boolean | null
+    readonly terminating?: boolean | null
+  }
   readonly nodeName?: string
   readonly zone?: string
   readonly targetRef?: { readonly kind?: string; readonly namespace?: string; readonly name?: string }
@@ -67,11 +73,14 @@ function trimEndpoint(
 ): SliceEndpoint[] {
   const address = parseIp(addresses[0] ?? '')
   if (address === undefined) return []
+  const { serving, terminating } = conditions ?? {}
+  const ready = conditions?.ready ?? true
   const ofPod = targetRef?.kind === 'Pod'
   return [
     {
       address,
-      ready: conditions?.ready ?? true,
+      ready,
+      ending: !ready && serving === true && terminating === true,
       node: where.nodeName ?? '',
       zone: where.zone ?? '',
       hints: (where.hints?.forZones ?? []).map(({ name }) => name),

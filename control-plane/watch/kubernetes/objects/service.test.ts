@@ -94,6 +94,37 @@ describe('a slice of endpoints', () => {
     })
   })
 
+  test.each([
+    [
+      { ready: false, serving: true, terminating: true },
+      { ready: false, ending: true },
+    ],
+    [
+      { ready: false, serving: false, terminating: true },
+      { ready: false, ending: false },
+    ],
+    [
+      { ready: false, serving: true, terminating: false },
+      { ready: false, ending: false },
+    ],
+    [
+      { ready: true, serving: true, terminating: false },
+      { ready: true, ending: false },
+    ],
+    [
+      { ready: null, terminating: true },
+      { ready: true, ending: false },
+    ],
+    [
+      { ready: false, terminating: true },
+      { ready: false, ending: false },
+    ],
+    [{}, { ready: true, ending: false }],
+  ])('of conditions %j is %j', (conditions, meant) => {
+    const endpoints = [{ addresses: ['10.244.0.5'], conditions }]
+    expect(slice({ addressType: 'IPv4', endpoints })?.endpoints).toMatchObject([meant])
+  })
+
   test('may be empty, which the API writes as null', () => {
     expect(slice({ endpoints: null, ports: null })).toMatchObject({ endpoints: [], ports: new Map() })
   })

@@ -210,6 +210,21 @@ describe('endpoints', () => {
     expect(stateOf({ services }).state.services[0]?.endpoints).toEqual([])
   })
 
+  test('that end in one slice are as good as the other says: ready, then ending, then neither', () => {
+    const at = (conditions: object) => [{ addresses: ['10.244.0.5'], conditions }]
+    const ends = { ready: false, serving: true, terminating: true }
+    for (const [other, expected] of [
+      [{ ready: true }, { ready: true, ending: false }],
+      [{ ready: false }, { ready: false, ending: true }],
+    ] as const) {
+      const slices = [slice('shop/cart-1', 'cart', at(ends)), slice('shop/cart-2', 'cart', at(other))]
+      for (const endpointSlices of [slices, slices.toReversed()]) {
+        const { state } = stateOf({ services, pods: [pod('shop/cart')], endpointSlices })
+        expect(state.services[0]?.endpoints).toMatchObject([expected])
+      }
+    }
+  })
+
   test('that stand in two slices are one: ready when either says so, with the ports of both', () => {
     const at = (ready: boolean) => [{ addresses: ['10.244.0.5'], conditions: { ready } }]
     const endpointSlices = [

@@ -97,6 +97,10 @@ function merged(
   again: Omit<SliceEndpoint, 'ofPod'>,
   ports: EndpointSlice['ports'],
 ): RegistryEndpoint {
-  const better = again.ready && !known.ready ? again : known
+  const better = usefulness(again) > usefulness(known) ? again : known
   return { ...better, ports: new Map([...known.ports, ...ports]) }
+}
+
+function usefulness({ ready, ending }: Pick<RegistryEndpoint, 'ready' | 'ending'>): number {
+  return ready ? 2 : Number(ending)
 }
