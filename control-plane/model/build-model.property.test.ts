@@ -81,7 +81,7 @@ function endpoint(id: number): RegistryEndpoint {
   return { address, pod: name, ready: id !== 3, ending: id === 3, node: '', zone: '', hints: [], ports }
 }
 
-test('whatever was built before, a model is what it would be built from nothing', () => {
+test('whatever was built before, a model is what it would be built from nothing', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(world, fc.constantFrom('OLD', 'OLD NEW')), { minLength: 2, maxLength: 6 }),
