@@ -1,17 +1,17 @@
 import {
   ApiException,
-  type ConfigurationOptions,
   CoreV1Api,
   KubeConfig,
-  Observable,
-  type ObservableMiddleware,
+  type V1ListMeta,
+  type V1Namespace,
   type V1Pod,
-  type V1PodList,
 } from '@kubernetes/client-node'
 import { injectKey } from '#mesh/annotations.ts'
+import { type PageOf, pages } from '#runtime/pages.ts'
 import { type Namespace, namespaceOf } from '../decide/namespace.ts'
 import { parsePod } from '../pod.ts'
 import type { Cluster, RunningPod } from '../reconcile/cluster.ts'
+import { until } from './requests.ts'
 
 /** What the injector asks of the API server, with the pod's own credentials or those of KUBECONFIG. */
 export interface KubernetesCluster extends Cluster {
@@ -19,7 +19,8 @@ export interface KubernetesCluster extends Cluster {
   namespace(name: string): Promise<Namespace>
 }
 
-const pageSize = 500
+/** Objects a page, of which this process holds one at a time. */
+const pageSize = 100
 
 /** Throws an Error that says what to set when there is no cluster to talk to. */
 export function kubernetesCluster(env: NodeJS.ProcessEnv = process.env): KubernetesCluster {
@@ -32,16 +33,19 @@ export function kubernetesCluster(env: NodeJS.ProcessEnv = process.env): Kuberne
     },
 
     async namespaces(signal) {
-      const { items } = await api.listNamespace({}, until(signal))
-      return items.map(({ metadata }) => namespaceOf(metadata?.name ?? '', metadata?.labels ?? {}))
+      const read = (page: PageQuery) => api.listNamespace(page, until(signal))
+      const keep = ({ metadata }: V1Namespace) => namespaceOf(metadata?.name ?? '', metadata?.labels ?? {})
+      return await Array.fromAsync(listed('namespaces', read, keep))
     },
 
     pods: (namespace, signal) =>
-      runningPods((page) => api.listNamespacedPod({ namespace, ...page }, until(signal))),
+      listed('pods', (page) => api.listNamespacedPod({ namespace, ...page }, until(signal)), runningPod),
 
     askingPods: (signal) =>
-      runningPods((page) =>
-        api.listPodForAllNamespaces({ labelSelector: `${injectKey}=true`, ...page }, until(signal)),
+      listed(
+        'pods',
+        (page) => api.listPodForAllNamespaces({ labelSelector: `${injectKey}=true`, ...page }, until(signal)),
+        runningPod,
       ),
 
     async tell({ uid, name, namespace }, message, signal) {
@@ -79,19 +83,22 @@ function loadConfig(env: NodeJS.ProcessEnv): KubeConfig {
   return config
 }
 
-/** Reads page after page. */
-async function* runningPods(
-  list: (page: { readonly limit: number; readonly _continue?: string }) => Promise<V1PodList>,
-): AsyncIterable<RunningPod> {
-  let next: string | undefined
-  do {
-    const { items, metadata } = await list({ limit: pageSize, ...(next && { _continue: next }) })
-    for (const item of items) {
-      const pod = runningPod(item)
-      if (pod) yield pod
-    }
-    next = metadata?._continue || undefined
-  } while (next)
+interface PageQuery {
+  readonly limit: number
+  readonly _continue?: string
+}
+
+/** Reads page after page. Of each only what is kept is there when the next one is read. */
+async function* listed<Item, Kept>(
+  what: string,
+  list: (page: PageQuery) => Promise<{ readonly items: readonly Item[]; readonly metadata?: V1ListMeta }>,
+  keep: (item: Item) => Kept | undefined,
+): AsyncGenerator<Kept> {
+  const read = async ({ limit, from }: PageOf) => {
+    const { items, metadata } = await list({ limit, ...(from !== undefined && { _continue: from }) })
+    return { kept: items.flatMap((item) => keep(item) ?? []), next: metadata?._continue || undefined }
+  }
+  for await (const { kept } of pages(read, { what, size: pageSize })) yield* kept
 }
 
 /** Undefined for one that has ended, is about to, or cannot be read. */
@@ -103,16 +110,4 @@ function runningPod(item: V1Pod): RunningPod | undefined {
   if (phase === 'Succeeded' || phase === 'Failed') return undefined
   const parsed = parsePod(item)
   return parsed.kind === 'pod' ? { namespace, uid, name, pod: parsed.pod } : undefined
-}
-
-/** The client has no parameter for a signal, but lets one see each request before it is sent. */
-function until(signal: AbortSignal): ConfigurationOptions {
-  const withSignal: ObservableMiddleware = {
-    pre(request) {
-      request.setSignal(signal)
-      return new Observable(Promise.resolve(request))
-    },
-    post: (response) => new Observable(Promise.resolve(response)),
-  }
-  return { middleware: [withSignal], middlewareMergeStrategy: 'append' }
 }

@@ -115,6 +115,21 @@ describe('an answer', () => {
     await expect(cutting.client.request({ path: '/a' })).rejects.toMatchObject({ name: 'ApiUnreachable' })
   })
 
+  test('that is larger than there is room for is told apart, and read no further', async () => {
+    let ended = false
+    await using served = await serve((response) => {
+      response.on('close', () => (ended = true))
+      const write = () => !response.destroyed && response.write(Buffer.alloc(1024 * 1024, 32), write)
+      write()
+    })
+    await expect(served.client.request({ path: '/a' })).rejects.toMatchObject({
+      name: 'AnswerTooLarge',
+      message: 'GET /a failed',
+      cause: expect.objectContaining({ message: 'the answer is over 16777216 bytes' }),
+    })
+    await expect.poll(() => ended).toBe(true)
+  })
+
   test('that streams is not cut by the limit on its beginning', async () => {
     await using served = await serve((response) => {
       response.write('first')

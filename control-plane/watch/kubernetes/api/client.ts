@@ -5,6 +5,7 @@ import {
   type IncomingMessage,
 } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https'
+import { AnswerTooLarge, boundedText } from '#runtime/pages.ts'
 import type { ApiAccess } from './access.ts'
 import { ApiUnreachable, apiError } from './errors.ts'
 
@@ -23,15 +24,18 @@ export interface ApiRequest {
 
 /** One client for everything that the control plane asks of the API server. */
 export interface ApiClient {
-  /** The answer's JSON. Rejects with ApiError or ApiUnreachable. */
+  /** The answer's JSON. Rejects with ApiError, ApiUnreachable or AnswerTooLarge. */
   request(request: ApiRequest): Promise<unknown>
   /** An answer whose body is read as it comes; destroying it ends the request. Rejects like `request`. */
   stream(request: ApiRequest): Promise<IncomingMessage>
   close(): void
 }
 
-/** Bytes of one answer; a page of 500 large pods takes 10 million. */
-const answerLimit = 128 * 1024 * 1024
+/**
+ * Bytes of one answer. A page of 500 large pods takes 10 million, one object a few; as text, in pieces and parsed it takes
+ * several times as much, of the memory in which also the mesh is kept.
+ */
+const answerLimit = 16 * 1024 * 1024
 const answerTimeout = 30_000
 
 export function createApiClient({ server, options }: ApiAccess): ApiClient {
@@ -54,12 +58,16 @@ export function createApiClient({ server, options }: ApiAccess): ApiClient {
     const response = await open(request, signal)
     const status = response.statusCode ?? 0
     if (status < 300) return response
-    throw apiError(`${request.method ?? 'GET'} ${request.path}`, status, await textOf(response))
+    throw apiError(
+      `${request.method ?? 'GET'} ${request.path}`,
+      status,
+      await boundedText(response, answerLimit),
+    )
   }
   return {
     async request(request) {
       return limited(request, async (signal) => {
-        const text = await textOf(await send(request, signal))
+        const text = await boundedText(await send(request, signal), answerLimit)
         return JSON.parse(text) as unknown
       })
     },
@@ -79,8 +87,9 @@ async function limited<T>(request: ApiRequest, work: (signal: AbortSignal) => Pr
     return await work(signal ? AbortSignal.any([signal, limit.signal]) : limit.signal)
   } catch (error) {
     if (error instanceof Error && error.name === 'ApiError') throw error
-    const cause = limit.signal.aborted ? limit.signal.reason : error
-    throw new ApiUnreachable(`${request.method ?? 'GET'} ${request.path} failed`, { cause })
+    const what = `${request.method ?? 'GET'} ${request.path} failed`
+    if (error instanceof AnswerTooLarge) throw new AnswerTooLarge(what, { cause: error })
+    throw new ApiUnreachable(what, { cause: limit.signal.aborted ? limit.signal.reason : error })
   } finally {
     clearTimeout(timer)
   }
@@ -117,15 +126,4 @@ function respond(
     sent.on('error', reject)
     sent.end(body)
   })
-}
-
-async function textOf(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > answerLimit) throw new Error(`the answer is over ${answerLimit} bytes`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }

@@ -1,3 +1,4 @@
+import { type PageOf, pages } from '#runtime/pages.ts'
 import type { ApiClient } from '../api/client.ts'
 import { type Kept, type Kind, objectKey, type RawObject } from './kind.ts'
 
@@ -20,20 +21,27 @@ export async function list<T extends Kept>(
   signal: AbortSignal,
 ): Promise<Listed<T>> {
   const objects = new Map<string, T>()
-  let next: string | undefined
-  for (;;) {
-    const page = (await client.request({
-      path: kind.path,
-      query: { ...selecting(kind), limit: String(pageSize), continue: next },
-      signal,
-    })) as Page
-    for (const object of page.items ?? []) {
-      const trimmed = kind.trim(object)
-      if (trimmed) objects.set(objectKey(trimmed), trimmed)
-    }
-    const { resourceVersion, continue: more } = page.metadata
-    if (!more) return { objects: [...objects.values()], resourceVersion }
-    next = more
+  let version = ''
+  const read = (page: PageOf) => readPage(client, kind, page, signal)
+  for await (const { trimmed, resourceVersion } of pages(read, { what: kind.name, size: pageSize })) {
+    for (const object of trimmed) objects.set(objectKey(object), object)
+    version = resourceVersion
+  }
+  return { objects: [...objects.values()], resourceVersion: version }
+}
+
+async function readPage<T extends Kept>(
+  client: Pages,
+  kind: Kind<T>,
+  { limit, from }: PageOf,
+  signal: AbortSignal,
+) {
+  const query = { ...selecting(kind), limit: String(limit), continue: from }
+  const { items, metadata } = (await client.request({ path: kind.path, query, signal })) as RawPage
+  return {
+    trimmed: (items ?? []).flatMap((object) => kind.trim(object) ?? []),
+    resourceVersion: metadata.resourceVersion,
+    next: metadata.continue || undefined,
   }
 }
 
@@ -41,7 +49,7 @@ export function selecting({ only }: Pick<Kind<Kept>, 'only'>): Record<string, st
   return only === undefined ? {} : { fieldSelector: `metadata.name=${only}` }
 }
 
-interface Page {
+interface RawPage {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
   readonly items?: readonly RawObject[] | null
 }

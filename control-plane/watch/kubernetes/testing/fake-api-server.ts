@@ -14,6 +14,7 @@ interface LoggedEvent {
 /** One collection as an API server serves it, which can also do what API servers do on a bad day. */
 export class FakeApiServer implements AsyncDisposable {
   readonly client: ApiClient
+  readonly url: string
   readonly requests: URL[] = []
   readonly #server: Server
   readonly #objects = new Map<string, RawObject>()
@@ -26,8 +27,9 @@ export class FakeApiServer implements AsyncDisposable {
 
   private constructor(server: Server, port: number) {
     this.#server = server
+    this.url = `http://127.0.0.1:${port}`
     this.client = createApiClient({
-      server: new URL(`http://127.0.0.1:${port}`),
+      server: new URL(this.url),
       options: () => Promise.resolve({}),
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) =>
@@ -123,6 +125,7 @@ export class FakeApiServer implements AsyncDisposable {
     const items = [...this.#objects.values()].slice(from, from + limit)
     const more = from + limit < this.#objects.size ? { continue: String(from + limit) } : {}
     const metadata = { resourceVersion: String(this.#version), ...more }
+    response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ kind: 'List', metadata, items }))
   }
 
