@@ -1,3 +1,4 @@
+import { Backoff } from '#runtime/backoff.ts'
 import type { Log } from '#runtime/log.ts'
 import type { ApiClient } from '../api/client.ts'
 import { watchEvents } from '../api/watch-events.ts'
@@ -38,18 +39,21 @@ export class Follower<T extends Kept> {
   /** Undefined when only a list can tell. */
   #position: string | undefined
   #relistAt = 0
+  readonly #putOff: Backoff
   #absentSince: number | undefined
 
   constructor(kind: Kind<T>, cache: Cache<T>, options: FollowerOptions) {
     this.#kind = kind
     this.#cache = cache
     this.#options = options
+    const { relist } = options.timing
+    this.#putOff = new Backoff({ minimum: relist / 16, maximum: relist })
   }
 
   /** Lists if that is due, then follows one watch to its end. */
   async step(): Promise<void> {
-    const position = this.#position
-    if (position === undefined || performance.now() >= this.#relistAt) await this.#list(position)
+    if (this.#position === undefined) await this.#list(undefined)
+    else if (performance.now() >= this.#relistAt) await this.#relist(this.#position)
     await this.#watch()
   }
 
@@ -62,6 +66,20 @@ export class Follower<T extends Kept> {
     this.#position = undefined
     this.#absentSince ??= performance.now()
     if (!this.#cache.listed && performance.now() - this.#absentSince >= absence) this.#cache.replace([])
+  }
+
+  /** From a position that is known the watch can go on without a new list, which must not keep it from that. */
+  async #relist(position: string): Promise<void> {
+    const { signal, metrics, log } = this.#options
+    try {
+      await this.#list(position)
+    } catch (error) {
+      if (signal.aborted) throw error
+      this.#relistAt = performance.now() + this.#putOff.next()
+      const kind = this.#kind.name
+      metrics.failures.inc({ kind })
+      log.warn('listing again failed and is put off; the watch goes on', { kind, error })
+    }
   }
 
   async #list(since: string | undefined): Promise<void> {
@@ -78,6 +96,7 @@ export class Follower<T extends Kept> {
     this.#cache.replace(objects)
     metrics.objects.set({ kind: name }, this.#cache.size)
     this.#position = resourceVersion
+    this.#putOff.reset()
     this.#relistAt = performance.now() + timing.relist * (0.75 + Math.random() / 2)
   }
 

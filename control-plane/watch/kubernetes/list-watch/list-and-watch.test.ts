@@ -223,6 +223,42 @@ describe('a watch', () => {
 })
 
 describe('an API server that fails', () => {
+  test('to list again what is known leaves the watch, and is asked for the list later', async () => {
+    await using api = await FakeApiServer.start()
+    api.set('a')
+    await using follower = await follow(api, { timing: { relist: 400 } })
+    await until(() => api.watches === 1)
+    api.intercept((request, response) => {
+      if (request.url?.includes('watch=1')) return false
+      return refuse(response, 504, 'Timeout')
+    })
+    await pause(550)
+    api.endWatches()
+    await until(() => api.asked('watch').length === 2 && api.watches === 1)
+    api.set('b')
+    await until(() => follower.names().join() === 'a,b')
+    expect(api.asked('list')).toHaveLength(2)
+    expect(follower.records.at(-1)).toMatchObject({ level: 'warn', kind: 'things' })
+    api.intercept(undefined)
+    await pause(50)
+    api.endWatches()
+    await until(() => api.asked('list').length === 3)
+  })
+
+  test('slowly is asked again no faster for that', async () => {
+    await using api = await FakeApiServer.start()
+    const asked: number[] = []
+    api.intercept((_, response) => {
+      asked.push(performance.now())
+      setTimeout(() => refuse(response, 504, 'Timeout'), 550)
+      return true
+    })
+    await using _ = await follow(api, { timing: { backoff: { minimum: 100, maximum: 1_000 } } })
+    await until(() => asked.length === 4)
+    // Each wait is at least half of the double of the one before: 50 ms, 100 ms, 200 ms.
+    expect(asked[3]! - asked[2]!).toBeGreaterThan(740)
+  })
+
   test('is asked again, more and more slowly, and told of once', async () => {
     await using api = await FakeApiServer.start()
     api.set('a')

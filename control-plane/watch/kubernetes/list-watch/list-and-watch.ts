@@ -29,7 +29,7 @@ const defaultTiming: WatchTiming = {
   backoff: { minimum: 200, maximum: 20_000 },
 }
 
-/** Milliseconds after which a watch that ends is no failure. */
+/** Milliseconds that a watch has stood after which its end is no failure. */
 const steady = 500
 
 /**
@@ -46,18 +46,20 @@ export async function listAndWatch<T extends Kept>(
   const timing = { ...defaultTiming, ...options.timing }
   const backoff = new Backoff(timing.backoff)
   let told: string | undefined
+  let since = Number.POSITIVE_INFINITY
+  const stood = () => performance.now() - since > steady
   const watching = () => {
+    since = performance.now()
     if (told !== undefined) log.info('watching again', { kind: kind.name })
     told = undefined
   }
   const follower = new Follower(kind, cache, { ...options, timing, watching })
   while (!signal.aborted) {
-    const began = performance.now()
-    const lasted = () => performance.now() - began > steady
+    since = Number.POSITIVE_INFINITY
     try {
       await follower.step()
       // An API server that ends every watch at once must not be asked without pause.
-      if (lasted()) backoff.reset()
+      if (stood()) backoff.reset()
       else await sleep(backoff.next(), signal)
     } catch (error) {
       if (signal.aborted) return
@@ -71,7 +73,8 @@ export async function listAndWatch<T extends Kept>(
         log.warn(absent ? notInstalled : 'a watch failed; what is known stays', { kind: kind.name, error })
       }
       told = message
-      if (lasted()) backoff.reset()
+      // An attempt that took long to fail is no reason to be in a hurry.
+      if (stood()) backoff.reset()
       await sleep(backoff.next(), signal)
     }
   }
