@@ -1,4 +1,3 @@
-import { aborted } from '#runtime/lifetime.ts'
 import { ownLabels } from '../../watch/kubernetes/api/apply.ts'
 import type { ApiClient } from '../../watch/kubernetes/api/client.ts'
 import { isConflict } from '../../watch/kubernetes/api/errors.ts'
@@ -99,12 +98,16 @@ export class SecretSigners implements SignerStore {
     const { secrets, leading, signal } = this.#options
     const { promise, resolve } = Promise.withResolvers<void>()
     const ends = [secrets[name].subscribe(resolve), leading.subscribe(() => resolve())]
+    const stop = () => resolve()
+    signal.addEventListener('abort', stop)
+    if (signal.aborted) stop()
     return {
       async arrived() {
-        await Promise.race([promise, aborted(signal)])
+        await promise
         signal.throwIfAborted()
       },
       [Symbol.dispose]() {
+        signal.removeEventListener('abort', stop)
         for (const end of ends) end()
       },
     }

@@ -1,4 +1,4 @@
-import { aborted, sleep } from '#runtime/lifetime.ts'
+import { sleep } from '#runtime/lifetime.ts'
 
 /** Something that changes, and that may not be known yet. */
 export interface Source {
@@ -26,7 +26,9 @@ export async function* changesOf(
 ): AsyncGenerator<void> {
   const bell = new Bell()
   const unsubscribe = sources.map((source) => source.subscribe(() => bell.ring()))
-  const ended = aborted(signal)
+  // Each race with a promise that stays would leave something behind in it.
+  const stop = () => bell.ring()
+  signal.addEventListener('abort', stop)
   try {
     while (!signal.aborted) {
       bell.silence()
@@ -35,10 +37,11 @@ export async function* changesOf(
         yield
         await sleep(performance.now() - began, signal)
       }
-      await Promise.race([bell.rung, ended])
+      await bell.rung
       await quiet(bell, settle, signal)
     }
   } finally {
+    signal.removeEventListener('abort', stop)
     for (const end of unsubscribe) end()
   }
 }
