@@ -106,7 +106,7 @@ export async function serve(
   const { namespace, certificateLifetime: lifetime } = config
   const { trustDomain } = first.mesh
   const { signers: store, pluggedCa, identityStatus: status, serials: ledger } = platform
-  const { identityRequests: requests } = platform
+  const { identityRequests: requests, replica } = platform
   const publishTrust = (bundle: string) => platform.publishTrust(bundle)
   await using stack = new AsyncDisposableStack()
   const authority = stack.adopt(
@@ -116,7 +116,7 @@ export async function serve(
   const issuer = () => authority.signer
   const revocations = stack.use(
     await Revocations.open(
-      { requests, ledger, status, issuer, log, metrics: revocationMetrics(metrics) },
+      { requests, ledger, status, replica, issuer, log, metrics: revocationMetrics(metrics) },
       signal,
     ),
   )

@@ -73,6 +73,7 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
   const opened = stack.move()
   const { holding: leading } = lease
   const outcomes = new WeakMap<RegistryState, Outcome>()
+  const isThere = (pod: string) => cluster.pods.get(`${namespace}/${pod}`) !== undefined
   return {
     registry: createKubernetesRegistry({
       cluster,
@@ -85,6 +86,11 @@ export async function openKubernetesPlatform(options: KubernetesPlatformOptions)
     tokens: new BoundTokens({ reviewed, pods: cluster.pods, checkPeerAddress }),
     identityRequests,
     identityStatus: configMapStatus(client, namespace),
+    replica: {
+      name: podName,
+      // Where this one is no pod, the others may be none either.
+      isGone: (name) => isThere(podName) && !isThere(name),
+    },
     serials,
     publishTrust: (bundle) => Promise.resolve(writers.takeBundle(bundle)),
     unwrittenTrust: () => writers.unwritten(),

@@ -2,6 +2,7 @@ import type { IdentityRequests } from '#mesh/identity-requests.ts'
 import type { Changing } from './authority/changing.ts'
 import type { CaSource } from './authority/plugged/source.ts'
 import type { IdentityStatus } from './authority/revocation/identity-status.ts'
+import type { Replica } from './authority/revocation/revocations.ts'
 import type { SerialLedger } from './authority/serials/serial-ledger.ts'
 import type { SignerStore } from './authority/signer-store.ts'
 import type { TokenVerifier } from './authority/tokens.ts'
@@ -20,6 +21,8 @@ export interface Platform extends AsyncDisposable {
   readonly identityRequests: Changing<IdentityRequests>
   /** Where they are told what was done. */
   readonly identityStatus: IdentityStatus
+  /** Which of several control planes this is; undefined where there is no other. */
+  readonly replica?: Replica
   /** What each pod was given, so that it can be taken back. */
   readonly serials: SerialLedger
   /** Brings the roots, in PEM, to where clients find them before they know anything else. */

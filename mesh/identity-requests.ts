@@ -77,17 +77,27 @@ export function revocationKey(podUid: string): string {
   return `${revocationPrefix}${podUid}`
 }
 
-/** Where the status says how a revocation stands, as `formatRevocationStatus` writes it. */
-export function revocationStatusKey(podUid: string): string {
-  return `${revocationStatusPrefix}${podUid}`
+/** Where a replica of the control plane says how a revocation stands at it, or the only one of a machine. */
+export interface RevocationStatusKey {
+  readonly podUid: string
+  /** Undefined on one machine. */
+  readonly replica: string | undefined
 }
 
-/** Whether the status says by this key how a revocation stands. */
-export function isRevocationStatusKey(key: string): boolean {
-  return key.startsWith(revocationStatusPrefix)
+/** The status entry that `formatRevocationStatus` writes the value of. */
+export function revocationStatusKey(podUid: string, replica?: string): string {
+  return `${revocationStatusPrefix}${podUid}${replica === undefined ? '' : `.${replica}`}`
 }
 
-/** What the control plane says of a revocation that is in force. */
+/** Undefined for a key by which the status says something else. */
+export function parseRevocationStatusKey(key: string): RevocationStatusKey | undefined {
+  if (!key.startsWith(revocationStatusPrefix)) return undefined
+  // A UID has no dot, a replica's name may.
+  const [podUid = '', ...replica] = key.slice(revocationStatusPrefix.length).split('.')
+  return { podUid, replica: replica.length === 0 ? undefined : replica.join('.') }
+}
+
+/** What a control plane says of a revocation that is in force at it. */
 export interface RevocationStatus {
   /** The time of the request that it obeys, in milliseconds since 1970. */
   readonly at: number

@@ -38,7 +38,7 @@ pods of a service account, write an AuthorizationPolicy with action: Deny.`,
     statuses: {
       0: 'in force',
       1: 'asked for, but not seen in force in time; or there is no such pod',
-      2: 'it cannot be asked for',
+      2: 'it cannot be asked for, or not be seen whether it is in force',
     },
   })
 }

@@ -82,4 +82,28 @@ describe('the control plane of a cluster', () => {
     expect(await podUid('shop', 'frontend-1')).toBe('uid-1')
     expect(await podUid('shop', 'frontend-2')).toBeUndefined()
   })
+
+  it('is as many replicas as are ready', async () => {
+    const { replicas } = await target({
+      'GET /api/v1/namespaces/weft-system/pods': {
+        items: [
+          replica('a'),
+          replica('b', 'False'),
+          replica('c', 'True', '2026-11-28T12:00:00Z'),
+          replica('d'),
+        ],
+      },
+    })
+    expect(await replicas()).toEqual(['a', 'd'])
+    const query =
+      'labelSelector=app.kubernetes.io%2Fcomponent%3Dcontrol-plane%2Capp.kubernetes.io%2Finstance%3Dweft'
+    expect(api?.asked).toEqual([`GET /api/v1/namespaces/weft-system/pods?${query}`])
+  })
 })
+
+function replica(name: string, ready = 'True', deletionTimestamp?: string): object {
+  return {
+    metadata: { name, ...(deletionTimestamp !== undefined && { deletionTimestamp }) },
+    status: { conditions: [{ type: 'Ready', status: ready }] },
+  }
+}

@@ -1,3 +1,4 @@
+import type { V1Pod } from '@kubernetes/client-node'
 import { identityConfigMap, identityStatusConfigMap } from '#mesh/identity-requests.ts'
 import { Failure } from '../failure.ts'
 import { type Connection, connect, reasonOf } from '../kubernetes/connection.ts'
@@ -31,6 +32,12 @@ export async function clusterTarget(
       }
       requireGranted(answer, `${command}: ${place} could not be written`)
     },
+    async replicas() {
+      const path = `/api/v1/namespaces/${weftNamespace}/pods?labelSelector=${encodeURIComponent(replicaLabels)}`
+      const what = `${command}: the pods of ${weftNamespace} cannot be listed to see whether all replicas obey what is asked for`
+      const found = await getOr404<{ items?: readonly V1Pod[] }>(connection, path, what)
+      return (found?.items ?? []).filter(isReady).map(({ metadata }) => metadata?.name ?? '')
+    },
     async podUid(namespace, pod) {
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}`
       const found = await getOr404<{ metadata: { uid: string } }>(
@@ -41,6 +48,14 @@ export async function clusterTarget(
       return found?.metadata.uid
     },
   }
+}
+
+/** As the chart labels them. */
+const replicaLabels = 'app.kubernetes.io/component=control-plane,app.kubernetes.io/instance=weft'
+
+function isReady({ metadata, status }: V1Pod): boolean {
+  const ready = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
+  return ready === true && metadata?.deletionTimestamp === undefined
 }
 
 function configMap(namespace: string, changes: Readonly<Record<string, string | null>>): unknown {

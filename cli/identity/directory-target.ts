@@ -38,6 +38,7 @@ export async function directoryTarget(command: string, stateDir: string): Promis
       const kept = Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null))
       await next.commit(formatFlatDocument(kept))
     },
+    replicas: () => Promise.resolve([undefined]),
     async podUid(namespace, pod) {
       const token = await text(join(stateDir, 'tokens', namespace, pod))
       return token === undefined ? undefined : podUidOf(token)

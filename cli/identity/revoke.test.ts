@@ -156,4 +156,58 @@ other pods of its service account go on; a policy with action: Deny would cut of
     ])
     expect(api.asked).toContain(`GET ${collection}/weft-identity-status`)
   })
+
+  describe('in a cluster of two replicas', () => {
+    const namespace = '/api/v1/namespaces/weft-system'
+    const status = `GET ${namespace}/configmaps/weft-identity-status`
+    const replicas = ['a', 'b'].map((name) => ({
+      metadata: { name },
+      status: { conditions: [{ type: 'Ready', status: 'True' }] },
+    }))
+
+    /** An API server on which these replicas obey whatever is asked, as soon as it is. */
+    async function cluster(obeying: readonly string[]) {
+      const answers: Record<string, unknown> = {
+        'GET /api/v1/namespaces/shop/pods/frontend-1': { metadata: { uid: 'uid-1' } },
+        [`GET ${namespace}/pods`]: { items: replicas },
+        [`PATCH ${namespace}/configmaps/weft-identity`]: {},
+      }
+      const api = await fakeApiServer(answers)
+      const obey = async () => {
+        await expect.poll(() => api.bodies.length, { timeout: 10_000 }).toBe(1)
+        const { data } = api.bodies[0] as { data: Record<string, string> }
+        const { at } = JSON.parse(data['revoke.uid-1']!) as { at: string }
+        const entries = obeying.map((name, i) => [
+          revocationStatusKey('uid-1', name),
+          formatRevocationStatus({ at: Date.parse(at), serials: i + 1 }),
+        ])
+        answers[status] = { data: Object.fromEntries(entries) as unknown }
+      }
+      return { api, obeyed: obey() }
+    }
+
+    const revokeThere = (kubeconfig: string, ...args: readonly string[]) =>
+      runWeft(['identity', 'revoke', 'shop/frontend-1', ...args], { env: { KUBECONFIG: kubeconfig } })
+
+    it('waits for both', async () => {
+      const { api, obeyed } = await cluster(['a', 'b', 'gone'])
+      await using _ = api
+      const result = await revokeThere(api.kubeconfig, '-o', 'json')
+      await obeyed
+      expect(JSON.parse(result.stdout)).toMatchObject({ inForce: true, certificates: 2 })
+      expect(result.status).toBe(0)
+    })
+
+    it('names the one that does not obey', async () => {
+      const { api, obeyed } = await cluster(['a', 'gone'])
+      await using _ = api
+      const result = await revokeThere(api.kubeconfig, '--timeout', '2s')
+      await obeyed
+      expect(result.stderr).toContain('1 of 2 replicas of the control plane obey; waiting for b ...\n')
+      expect(result.stdout).toContain(
+        'only 1 of 2 replicas of the control plane said within 2 s that it is, and not b: does it reach',
+      )
+      expect(result.status).toBe(1)
+    })
+  })
 })

@@ -8,8 +8,9 @@ import {
 } from '#mesh/identity-requests.ts'
 import { Failure } from '../failure.ts'
 import { type Output, print } from '../output.ts'
+import { allObey, describeObeying, type Obeying, obeying } from './obeying.ts'
 import { checkedTimeout, checkedUid, type NamedPod, namedPod } from './pod-argument.ts'
-import { type IdentityTarget, openTarget, type TargetChoice } from './target.ts'
+import { type Entries, type IdentityTarget, openTarget, type TargetChoice } from './target.ts'
 import { until } from './until.ts'
 
 const command = 'weft identity revoke'
@@ -42,19 +43,31 @@ export async function revoke(request: RevokeRequest): Promise<number> {
   const revocation = { ...named, podUid, at: Date.now(), ...(reason !== undefined && { reason }) }
   const [key, value] = revocationEntry(revocation)
   await target.write({ [key]: value })
-  const waiting = `asked for in ${target.place}; waiting for the control plane`
-  const status = await until(timeout, waiting, async () => {
-    const { [revocationStatusKey(podUid)]: text } = await target.status()
-    const said = text === undefined ? undefined : parseRevocationStatus(text)
-    // What an earlier request led to says nothing of this one.
-    return said?.at === revocation.at ? said : undefined
+  // What an earlier request led to says nothing of this one.
+  const said = (status: Entries, replica: string | undefined) => {
+    const text = status[revocationStatusKey(podUid, replica)]
+    const parsed = text === undefined ? undefined : parseRevocationStatus(text)
+    return parsed?.at === revocation.at ? parsed : undefined
+  }
+  let seen: Obeying | undefined
+  const waiting = () =>
+    `asked for in ${target.place}; ${describeObeying(seen) ?? 'waiting for the control plane'}`
+  const serials = await until(timeout, waiting, async () => {
+    const { status, replicas, ...now } = await obeying(target, (...of) => said(...of) !== undefined)
+    seen = now
+    if (!allObey(now)) return undefined
+    return Math.max(...replicas.map((replica) => said(status, replica)?.serials ?? 0))
   })
-  const inForce = status !== undefined
-  const serials = status?.serials
+  const inForce = serials !== undefined
   print(
     output,
-    () => ({ ...documentOf(revocation), inForce, ...(serials !== undefined && { certificates: serials }) }),
-    () => (inForce ? done(revocation, status.serials) : late(revocation, timeout)),
+    () => ({
+      ...documentOf(revocation),
+      inForce,
+      ...(inForce && { certificates: serials }),
+      ...waitedFor(seen),
+    }),
+    () => (inForce ? done(revocation, serials) : late(revocation, timeout, seen)),
   )
   return inForce ? 0 : 1
 }
@@ -79,21 +92,35 @@ async function undo({ target, named, uid, timeout, output }: Undo): Promise<numb
     })
   }
   await target.write(Object.fromEntries(meant.map(({ podUid }) => [revocationKey(podUid), null])))
-  const waiting = `taken back in ${target.place}; waiting for the control plane`
+  let seen: Obeying | undefined
+  const waiting = () =>
+    `taken back in ${target.place}; ${describeObeying(seen) ?? 'waiting for the control plane'}`
   const lifted = await until(timeout, waiting, async () => {
-    const status = await target.status()
-    return meant.every(({ podUid }) => status[revocationStatusKey(podUid)] === undefined) || undefined
+    seen = await obeying(target, (status, replica) =>
+      meant.every(({ podUid }) => status[revocationStatusKey(podUid, replica)] === undefined),
+    )
+    return allObey(seen) || undefined
   })
   const inForce = lifted !== undefined
+  const reason = describeObeying(seen)
   print(
     output,
-    () => meant.map((revocation) => ({ ...documentOf(revocation), lifted: inForce })),
+    () => meant.map((revocation) => ({ ...documentOf(revocation), lifted: inForce, ...waitedFor(seen) })),
     () =>
       meant
-        .map((revocation) => `${describe(revocation)} is ${inForce ? '' : 'to be '}revoked no longer`)
+        .map((revocation) =>
+          inForce
+            ? `${describe(revocation)} is revoked no longer`
+            : `${describe(revocation)} is to be revoked no longer${reason === undefined ? '' : `: ${reason}`}`,
+        )
         .join('\n'),
   )
   return inForce ? 0 : 1
+}
+
+/** Replicas that did not say that they obey, for programs. */
+function waitedFor(seen: Obeying | undefined): object {
+  return seen && seen.missing.length > 0 ? { waitingFor: seen.missing } : {}
 }
 
 function documentOf({ at, ...revocation }: Revocation): object {
@@ -115,10 +142,18 @@ function done(revocation: Revocation, serials: number): string {
   ].join('\n')
 }
 
-function late(revocation: Revocation, timeout: number): string {
+function late(revocation: Revocation, timeout: number, seen: Obeying | undefined): string {
+  const asked = `${describe(revocation)} is to be revoked, but`
+  const within = `within ${timeout / 1_000} s`
+  const obeys = 'It will obey as soon as it reads the request'
+  if (!seen || seen.missing.length === 0) {
+    return `${asked} the control plane did not say ${within} that it is: does it run? ${obeys}`
+  }
+  const { said, of, missing } = seen
   return (
-    `${describe(revocation)} is to be revoked, but the control plane did not say within ${timeout / 1_000} s that it is: ` +
-    'does it run? It will obey as soon as it reads the request'
+    `${asked} only ${said} of ${of} replicas of the control plane said ${within} that it is, and not ` +
+    `${missing.join(', ')}: does it reach the API server? ${obeys}; until then the pod may get certificates from it, and ` +
+    'sidecars that are connected to it go on with the pod'
   )
 }
 

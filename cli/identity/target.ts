@@ -32,6 +32,11 @@ export interface IdentityTarget {
   write(changes: Readonly<Record<string, string | null>>): Promise<void>
   /** What the control plane says it did; empty when it said nothing yet. */
   status(): Promise<Entries>
+  /**
+   * The control planes that have to obey, by the names that they have in the status: the replicas of a cluster that are
+   * ready. Undefined stands for the only one of a machine.
+   */
+  replicas(): Promise<readonly (string | undefined)[]>
   /** The UID of a pod that is there; undefined when there is none of that name. */
   podUid(namespace: string, pod: string): Promise<string | undefined>
 }

@@ -8,16 +8,16 @@ const interval = 250
 const silence = 1_000
 
 /**
- * Looks until there is something to be seen; undefined after `timeout` milliseconds. Says on standard error why it waits, and
- * the first failure that may go by itself, after which it looks on.
+ * Looks until there is something to be seen; undefined after `timeout` milliseconds. Says on standard error why it waits, again
+ * when that changes, and the first failure that may go by itself, after which it looks on.
  */
 export async function until<T>(
   timeout: number,
-  waiting: string,
+  waiting: () => string,
   look: () => Promise<T | undefined>,
 ): Promise<T | undefined> {
   const began = performance.now()
-  let told = false
+  let told = ''
   let failed = false
   for (;;) {
     const found = await look().catch(mayPass)
@@ -28,9 +28,9 @@ export async function until<T>(
     }
     const waited = performance.now() - began
     if (seen !== undefined || waited >= timeout) return seen
-    if (!told && waited >= silence) {
-      process.stderr.write(`${waiting} ...\n`)
-      told = true
+    if (waited >= silence && waiting() !== told) {
+      told = waiting()
+      process.stderr.write(`${told} ...\n`)
     }
     await delay(Math.min(interval, timeout - waited))
   }

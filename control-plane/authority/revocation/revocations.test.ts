@@ -19,7 +19,7 @@ import { MemoryLedger } from '../testing/memory-ledger.ts'
 import { recordingLog } from '../testing/recording-log.ts'
 import type { StatusChanges } from './identity-status.ts'
 import { revocationMetrics } from './metrics.ts'
-import { Revocations } from './revocations.ts'
+import { type Replica, Revocations } from './revocations.ts'
 
 const at = start - hour
 const timing = { look: 10, minimum: 5, maximum: 5 }
@@ -54,6 +54,7 @@ let issuer: Signer
 let clock: { now: number }
 let log: ReturnType<typeof recordingLog>
 let metrics: ReturnType<typeof createMetrics>
+let replica: Replica | undefined
 let revocations: Revocations | undefined
 beforeEach(() => {
   ledger = new MemoryLedger()
@@ -65,6 +66,7 @@ beforeEach(() => {
   clock = { now: start }
   log = recordingLog()
   metrics = createMetrics()
+  replica = undefined
   revocations = undefined
 })
 afterEach(() => revocations?.[Symbol.asyncDispose]())
@@ -74,12 +76,18 @@ async function write(changes: StatusChanges): Promise<void> {
   for (const [key, value] of Object.entries(changes)) told.set(key, value)
 }
 
+async function read(): Promise<Record<string, string>> {
+  const entries = Object.entries({ ...earlier, ...Object.fromEntries(told) })
+  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== null))
+}
+
 async function open(signal?: AbortSignal): Promise<Revocations> {
   revocations = await Revocations.open(
     {
       requests,
       ledger,
-      status: { read: async () => earlier, write },
+      status: { read, write },
+      replica,
       issuer: () => issuer,
       log: log.log,
       metrics: revocationMetrics(metrics),
@@ -186,6 +194,28 @@ describe('revocations', () => {
     await open()
     await expect.poll(() => told.size, { interval: 2 }).toBeGreaterThan(0)
     expect([...told]).toEqual([[revocationStatusKey('uid-2'), null]])
+  })
+
+  test('are told of by each replica for itself, and for those that are gone by whoever is left', async () => {
+    const said = formatRevocationStatus({ at, serials: 0 })
+    earlier = {
+      [revocationStatusKey('uid-1', 'other')]: said,
+      [revocationStatusKey('uid-2', 'other')]: said,
+      [revocationStatusKey('uid-1', 'gone.with.dots')]: said,
+      [revocationStatusKey('uid-2', 'this')]: said,
+      [revocationStatusKey('uid-1')]: said,
+    }
+    replica = { name: 'this', isGone: (name) => name.startsWith('gone') }
+    requests.set(requestsFor('uid-1'))
+    await open()
+    const others = [revocationStatusKey('uid-1', 'other'), revocationStatusKey('uid-2', 'other')]
+    const keys = async () => Object.keys(await read()).toSorted()
+    const own = revocationStatusKey('uid-1', 'this')
+    await expect.poll(keys, { interval: 2 }).toEqual([...others, own].toSorted())
+    told.delete(own)
+    await expect.poll(keys, { interval: 2 }).toEqual([...others, own].toSorted())
+    requests.set(noIdentityRequests)
+    await expect.poll(keys, { interval: 2 }).toEqual(others)
   })
 
   test('are no news while they say the same', async () => {

@@ -1,7 +1,7 @@
 import {
   formatRevocationStatus,
   type IdentityRequests,
-  isRevocationStatusKey,
+  parseRevocationStatusKey,
   revocationStatusKey,
 } from '#mesh/identity-requests.ts'
 import { Backoff } from '#runtime/backoff.ts'
@@ -19,6 +19,8 @@ export interface RevocationsOptions {
   readonly requests: Changing<IdentityRequests>
   readonly ledger: SerialLedger
   readonly status: IdentityStatus
+  /** Which of several control planes this is; undefined where there is no other. */
+  readonly replica?: Replica | undefined
   /** Who signs the list now. */
   readonly issuer: () => Signer
   readonly log: Log
@@ -26,6 +28,13 @@ export interface RevocationsOptions {
   /** Milliseconds since 1970; a port for tests. */
   readonly now?: () => number
   readonly timing?: RevocationTiming
+}
+
+/** One of several control planes that tell of themselves in one status. */
+export interface Replica {
+  readonly name: string
+  /** Whether the replica of that name is not there any more. */
+  isGone(name: string): boolean
 }
 
 /** All in milliseconds. */
@@ -55,8 +64,6 @@ export class Revocations implements AsyncDisposable {
   #serials: readonly IssuedSerial[] = []
   /** What the list in force was made of. */
   #content = ''
-  /** Status entries as they were written; undefined before it is known what an earlier process left there. */
-  #told: ReadonlyMap<string, string> | undefined
   #news = Promise.withResolvers<void>()
   #running: Promise<void> = Promise.resolve()
 
@@ -164,14 +171,14 @@ export class Revocations implements AsyncDisposable {
     })
   }
 
-  /** Says what is in force. False when that could not be written. */
+  /** Says what is in force here. False when that could not be written. */
   async #tell(): Promise<boolean> {
-    const { requests, log } = this.#options
+    const { requests, replica, log } = this.#options
     const byPod = Map.groupBy(this.#listed(), ({ podUid }) => podUid)
     const entries = new Map(
       [...requests.current.revocations.values()].map(({ podUid, at }) => {
         const value = formatRevocationStatus({ at, serials: byPod.get(podUid)?.length ?? 0 })
-        return [revocationStatusKey(podUid), value]
+        return [revocationStatusKey(podUid, replica?.name), value]
       }),
     )
     try {
@@ -185,13 +192,20 @@ export class Revocations implements AsyncDisposable {
 
   async #write(entries: ReadonlyMap<string, string>): Promise<void> {
     const { status } = this.#options
-    // What was lifted while nobody ran is still said to be in force.
-    const told = this.#told ?? new Map(Object.entries(await status.read()))
-    const gone = [...told.keys()].filter((key) => isRevocationStatusKey(key) && !entries.has(key))
-    const changed = [...entries].filter(([key, value]) => told.get(key) !== value)
-    if (gone.length + changed.length > 0) {
-      await status.write(Object.fromEntries([...gone.map((key) => [key, null] as const), ...changed]))
-    }
-    this.#told = entries
+    // Read each time: what was lifted while nobody ran is still said to be in force, and replicas go.
+    const told = await status.read()
+    const gone = Object.keys(told).filter((key) => !entries.has(key) && this.#mayTakeBack(key))
+    const changed = [...entries].filter(([key, value]) => told[key] !== value)
+    if (gone.length + changed.length === 0) return
+    await status.write(Object.fromEntries([...gone.map((key) => [key, null] as const), ...changed]))
+  }
+
+  /** What was said by this replica, by one that is gone, or by a control plane that knew of no replicas. */
+  #mayTakeBack(key: string): boolean {
+    const { replica: self } = this.#options
+    const said = parseRevocationStatusKey(key)
+    if (!said) return false
+    if (!self || said.replica === undefined || said.replica === self.name) return true
+    return self.isGone(said.replica)
   }
 }
