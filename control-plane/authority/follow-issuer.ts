@@ -9,11 +9,13 @@ export interface FollowOptions {
   readonly adopted: () => void
 }
 
-/** Takes the issuer that another process writes, and puts back one that was removed. Answers what ends that. */
+/** Takes the issuer that another process writes, and puts back one that was removed or damaged. Answers what ends that. */
 export function followIssuer(store: SignerStore, { issuer, log, adopted }: FollowOptions): () => void {
   const follow = async (): Promise<void> => {
     if (await issuer.putBack()) {
-      return log.warn('what was removed is put back', { place: store.places('issuer').certificate })
+      return log.warn('what was removed or damaged is put back', {
+        place: store.places('issuer').certificate,
+      })
     }
     // Root and issuer are kept apart, so that the issuer may come before word of the root that it is under.
     if (!(await issuer.adopt())) {

@@ -140,10 +140,11 @@ export class Issuer implements Renewable {
     return stored !== undefined
   }
 
-  /** Writes it again where it was removed. False when it was not, or another process is to do it. */
+  /** Writes it again where it was removed or damaged. False when it was not, or another process is to do it. */
   async putBack(): Promise<boolean> {
     const kept = await this.#store.read('issuer')
-    if (Object.keys(kept.data).length > 0 || !this.#store.writing) return false
+    // One of another root may only be ahead of word of that root.
+    if (partsOf(kept.data) || !this.#store.writing) return false
     return (await this.#store.write('issuer', format(this.#signer), kept)) !== undefined
   }
 
@@ -162,12 +163,20 @@ function goodSignerOf(data: StoredData, root: Root, store: SignerStore, now: num
 
 /** Any doubt about the stored issuer is answered by a new one, which costs nothing: peers know only the root. */
 function signerOf(data: StoredData, root: Root): Signer | undefined {
-  const [certificate, ...above] = parseCertificates(data['tls.crt'] ?? '')
-  const privateKey = parseAnyKey(data['tls.key'] ?? '')
-  if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
+  const parts = partsOf(data)
+  if (!parts) return undefined
+  const { certificate, privateKey, above } = parts
   const paths = pathsFrom(certificate, [...above, root.certificate])
   const path = paths.find((each) => sameRoot({ certificate: each.root }, root))
   return path && { certificate, privateKey, issuers: path.issuers }
+}
+
+/** Undefined for what could sign under no root. */
+function partsOf(data: StoredData) {
+  const [certificate, ...above] = parseCertificates(data['tls.crt'] ?? '')
+  const privateKey = parseAnyKey(data['tls.key'] ?? '')
+  if (!certificate?.ca || !privateKey || !certificate.checkPrivateKey(privateKey)) return undefined
+  return { certificate, privateKey, above }
 }
 
 /** With the authorities between it and the root, which is kept elsewhere. */

@@ -178,6 +178,24 @@ describe('root and issuer in Secrets', () => {
     expect(issuerOf(after)).toBe(issuerOf(second))
   })
 
+  test.each([
+    ['is no certificate', { 'tls.crt': 'what?', 'tls.key': 'what?' }],
+    ['has lost its key', { 'tls.key': '' }],
+    ['has another key', { 'tls.key': exportKey(makeRoot('cluster.local', start).privateKey) }],
+  ])('are put back by the replica that leads when what is there %s', async (_, damage) => {
+    const secrets = new Secrets()
+    const leader = replica(secrets, true)
+    const [first] = await Promise.all([leader.authority(), replica(secrets, false).authority()])
+    const { data, version } = await leader.store.read('issuer')
+    const metadata = { name: 'weft-issuer', resourceVersion: version }
+    const client = secrets.client as ApiClient
+    await client.request({ method: 'PUT', path: '', body: { metadata, stringData: { ...data, ...damage } } })
+    await pause(50)
+    expect((await leader.store.read('issuer')).data).toEqual(data)
+    expect(issuerOf(await replica(secrets, true).authority())).toBe(issuerOf(first))
+    expect(JSON.stringify(leader.records)).toContain('what was removed or damaged is put back')
+  })
+
   test('that somebody replaces are told, and a root is offered as the next one', async () => {
     const secrets = new Secrets()
     const leader = replica(secrets, true)
