@@ -157,7 +157,13 @@ describe('what was kept before roots could rotate, in files of their own,', () =
     const { signing } = again.roots.state.current
     const next = makeRoot('cluster.local', start)
     expect(
-      await again.roots.move({ phase: 'spreading', signing, next, since: start, handled: undefined }),
+      await again.roots.move(again.roots.state.current, {
+        phase: 'spreading',
+        signing,
+        next,
+        since: start,
+        handled: undefined,
+      }),
     ).toBe(true)
     expect((await readdir(mesh.stateDir)).filter((name) => name.startsWith('root'))).toEqual(['root.json'])
     expect((await reopen(mesh)).roots.state.current.phase).toBe('spreading')

@@ -125,7 +125,7 @@ describe('a mesh with an authority that is plugged in', () => {
     const passage = { since, handled: undefined }
     const { signing } = before.roots.state.current
     const next = before.roots.offered.current!
-    await before.roots.move({ phase: 'spreading', signing, next, ...passage })
+    await before.roots.move(before.roots.state.current, { phase: 'spreading', signing, next, ...passage })
     // One process at a time writes there.
     await eventually(() => before.trustPublished).toBe(true)
     before.close()
@@ -135,11 +135,16 @@ describe('a mesh with an authority that is plugged in', () => {
     expect(mesh.trustBundle.current).toBe(pemOf(root) + next.certificate.toString())
     expect(await issuer(mesh)).toBe('O=Example\nCN=First')
 
-    await mesh.roots.move({ phase: 'reissuing', signing: next, old: signing, ...passage })
+    await mesh.roots.move(mesh.roots.state.current, {
+      phase: 'reissuing',
+      signing: next,
+      old: signing,
+      ...passage,
+    })
     await eventually(() => mesh.settled).toBe(true)
     expect(await issuer(mesh)).toBe('O=Example\nCN=Elsewhere')
     expect(mesh.trustBundle.current).toBe(next.certificate.toString() + pemOf(root))
-    await mesh.roots.move({ phase: 'stable', signing: next, ...passage })
+    await mesh.roots.move(mesh.roots.state.current, { phase: 'stable', signing: next, ...passage })
     await eventually(() => mesh.trustPublished).toBe(true)
     mesh.close()
 
@@ -181,6 +186,7 @@ describe('an authority that was taken away while its root took over', () => {
     const { signing } = mesh.roots.state.current
     const passage = { since: Date.now(), handled: undefined }
     await mesh.roots.move(
+      mesh.roots.state.current,
       phase === 'spreading'
         ? { phase, signing, next, ...passage }
         : { phase, signing: next, old: signing, ...passage },
@@ -227,7 +233,12 @@ describe('an authority that was taken away while its root took over', () => {
     expect(mesh.prospect(next)).toBe('gone')
     expect(mesh.roots.offered.current).toBeUndefined()
     const { signing } = mesh.roots.state.current
-    await mesh.roots.move({ phase: 'stable', signing, since: Date.now(), handled: undefined })
+    await mesh.roots.move(mesh.roots.state.current, {
+      phase: 'stable',
+      signing,
+      since: Date.now(),
+      handled: undefined,
+    })
     expect(mesh.roots.offered.current?.privateKey).toBeDefined()
   })
 })

@@ -120,7 +120,7 @@ describe('a state that is written by somebody else', () => {
     await shared.tell()
     expect(standing(roots.state.current)).toBe('stable a')
     expect(roots.offered.current?.privateKey?.equals(c.privateKey!)).toBe(true)
-    expect(await roots.move({ ...spreading, next: c })).toBe(true)
+    expect(await roots.move(roots.state.current, { ...spreading, next: c })).toBe(true)
   })
 
   test('is left to the replica that leads when it cannot be taken', async () => {
@@ -130,6 +130,16 @@ describe('a state that is written by somebody else', () => {
     expect(standing(roots.state.current)).toBe('stable b')
     expect(shared.stored).toBe(written)
   })
+})
+
+test('a step from where the mesh stands no longer is not made', async () => {
+  const { roots } = await replica(spreading)
+  const { current: before } = roots.state
+  shared.put(formatState(reissuing))
+  await shared.tell()
+  expect(await roots.move(before, stable(a, 60))).toBe(false)
+  expect(shared.stored.data).toEqual(formatState(reissuing))
+  expect(await roots.move(roots.state.current, retiring)).toBe(true)
 })
 
 describe('what cannot be read', () => {
@@ -143,15 +153,15 @@ describe('what cannot be read', () => {
     expect(records).toContainEqual(
       expect.objectContaining({ message: 'the stored root cannot be used; the one in use stays' }),
     )
-    expect(await roots.move(reissuing)).toBe(true)
+    expect(await roots.move(roots.state.current, reissuing)).toBe(true)
   })
 
   test('does not stop a replica that leads only since', async () => {
     const { roots } = await replica(spreading)
     // No word of it comes, as to one that had it before.
     shared.put(damaged)
-    expect(await roots.move(reissuing)).toBe(false)
-    expect(await roots.move(reissuing)).toBe(true)
+    expect(await roots.move(roots.state.current, reissuing)).toBe(false)
+    expect(await roots.move(roots.state.current, reissuing)).toBe(true)
   })
 })
 

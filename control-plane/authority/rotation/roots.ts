@@ -90,8 +90,12 @@ export class Roots {
     this.#offered.set(root)
   }
 
-  /** Makes a step, in one write. False when something else was written there first, which is looked at then. */
-  async move(to: RotationState<Root>): Promise<boolean> {
+  /**
+   * Makes a step, in one write. False when the mesh stands elsewhere by now than where the step is from, or when something
+   * else was written there first, which is looked at then.
+   */
+  async move(from: RotationState<Root>, to: RotationState<Root>): Promise<boolean> {
+    if (from !== this.#state.current) return false
     const { store, trustDomain } = this.#options
     const written = await store.write('root', formatState(to, trustDomain), this.#stored)
     if (written) this.#take(written, to)

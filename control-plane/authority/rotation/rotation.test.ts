@@ -94,7 +94,12 @@ async function world({ pods = ['1', '2'] } = {}) {
     offer: (root: Root) => process.roots.offer(root),
     async plugIn(signing: Root) {
       const { roots } = process
-      await roots.move({ phase: 'stable', signing, since: clock.now, handled: undefined })
+      await roots.move(roots.state.current, {
+        phase: 'stable',
+        signing,
+        since: clock.now,
+        handled: undefined,
+      })
     },
     told,
   }

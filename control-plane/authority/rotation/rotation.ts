@@ -131,9 +131,9 @@ export class Rotation {
 
   async #go(from: RotationState<Root>, { to, why, leftBehind }: Step<Root> & { kind: 'go' }): Promise<void> {
     const { roots, log } = this.#options
+    if (!(await roots.move(from, to))) return
     if (from.phase === 'stable') this.#leftBehind = []
     this.#leftBehind = [...new Set([...this.#leftBehind, ...leftBehind])]
-    if (!(await roots.move(to))) return
     log.info('the rotation of the root goes on', {
       from: from.phase,
       phase: to.phase,
