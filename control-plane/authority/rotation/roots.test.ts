@@ -135,10 +135,10 @@ describe('a state that is written by somebody else', () => {
 test('a step from where the mesh stands no longer is not made', async () => {
   const { roots } = await replica(spreading)
   const { current: before } = roots.state
-  shared.put(formatState(reissuing))
+  shared.put(formatState(reissuing, 'cluster.local'))
   await shared.tell()
   expect(await roots.move(before, stable(a, 60))).toBe(false)
-  expect(shared.stored.data).toEqual(formatState(reissuing))
+  expect(shared.stored.data).toEqual(formatState(reissuing, 'cluster.local'))
   expect(await roots.move(roots.state.current, retiring)).toBe(true)
 })
 
