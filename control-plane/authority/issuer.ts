@@ -122,14 +122,18 @@ export class Issuer implements Renewable {
 
   /** Signs with what is plugged in, if it is under the root that it is to be under, and keeps it. */
   async plugIn(): Promise<void> {
-    const root = this.#root
-    const signer = this.#plugged?.under(root)
-    if (!signer) return
-    this.#take(signer, root)
-    if (!this.#store.writing) return
-    const kept = await this.#store.read('issuer')
-    const data = format(signer)
-    if (JSON.stringify(data) !== JSON.stringify(kept.data)) await this.#store.write('issuer', data, kept)
+    for (;;) {
+      const root = this.#root
+      const signer = this.#plugged?.under(root)
+      if (!signer) return
+      this.#take(signer, root)
+      if (!this.#store.writing) return
+      const kept = await this.#store.read('issuer')
+      const data = format(signer)
+      if (JSON.stringify(data) === JSON.stringify(kept.data)) return
+      // Another one may have been plugged in, and kept, since this one was looked for: then that is the one.
+      if (await this.#store.write('issuer', data, kept)) return
+    }
   }
 
   /** Takes what another process wrote. False when that is no issuer of this root: the one in use stays. */
