@@ -90,7 +90,7 @@ export async function serveHttp({
   metrics,
 }: HttpOptions): Promise<HttpServer> {
   const bodies = new BodyBudget({ limit: bodiesLimit, log, ...(metrics && { metrics }) })
-  const server = create({ ...timeouts }, (request, response) => {
+  const server = create(timeouts, (request, response) => {
     const foreign = loopbackOnly && isForeign(request)
     const answered = foreign
       ? Promise.resolve(foreignHost)

@@ -2,6 +2,7 @@ import type { V1Pod } from '@kubernetes/client-node'
 import { identityConfigMap, identityStatusConfigMap } from '#mesh/identity-requests.ts'
 import { Failure } from '../failure.ts'
 import { type Connection, connect, reasonOf } from '../kubernetes/connection.ts'
+import { isPodReady } from '../kubernetes/pod-ready.ts'
 import type { Answer } from '../kubernetes/request.ts'
 import type { Entries, IdentityTarget, TargetChoice } from './target.ts'
 
@@ -36,7 +37,7 @@ export async function clusterTarget(
       const path = `/api/v1/namespaces/${weftNamespace}/pods?labelSelector=${encodeURIComponent(replicaLabels)}`
       const what = `${command}: the pods of ${weftNamespace} cannot be listed to see whether all replicas obey what is asked for`
       const found = await getOr404<{ items?: readonly V1Pod[] }>(connection, path, what)
-      return (found?.items ?? []).filter(isReady).map(({ metadata }) => metadata?.name ?? '')
+      return (found?.items ?? []).filter(hasToObey).map(({ metadata }) => metadata?.name ?? '')
     },
     async podUid(namespace, pod) {
       const path = `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(pod)}`
@@ -53,9 +54,9 @@ export async function clusterTarget(
 /** As the chart labels them. */
 const replicaLabels = 'app.kubernetes.io/component=control-plane,app.kubernetes.io/instance=weft'
 
-function isReady({ metadata, status }: V1Pod): boolean {
-  const ready = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True')
-  return ready === true && metadata?.deletionTimestamp === undefined
+/** One that is about to end says that it is ready until it is not. */
+function hasToObey(pod: V1Pod): boolean {
+  return isPodReady(pod) && pod.metadata?.deletionTimestamp === undefined
 }
 
 function configMap(namespace: string, changes: Readonly<Record<string, string | null>>): unknown {

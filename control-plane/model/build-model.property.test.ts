@@ -1,10 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseIp } from '#mesh/address.ts'
 import { buildModel, ModelBuilder } from './build-model.ts'
 import type { Model } from './model.ts'
 import type { RegistryEndpoint, RegistryState } from './registry-state.ts'
-import { pod, policy, registry, service } from './testing/registries.ts'
+import { endpoint, pod, policy, registry, service } from './testing/registries.ts'
 import { typeUrls } from './type-urls.ts'
 
 /** Small worlds in which every part of what a resource is made of comes, changes and goes. */
@@ -62,7 +61,7 @@ const world: fc.Arbitrary<RegistryState> = fc
       services: services.map(({ bank, app, ip, named, port, unready, near, affinity }) =>
         service(`${bank ? 'bank' : 'shop'}/${app}`, `10.77.${100 + Number(bank)}.${ip}`, {
           selector: named ? {} : { app },
-          endpoints: named?.map(endpoint),
+          endpoints: named?.map(numbered),
           ports: [{ name: 'http', port, targetPort: 8080 }],
           publishNotReadyAddresses: unready,
           trafficDistribution: near,
@@ -73,12 +72,14 @@ const world: fc.Arbitrary<RegistryState> = fc
     })
   })
 
-function endpoint(id: number): RegistryEndpoint {
-  const ports = new Map([['http', 8080 + id]])
+function numbered(id: number): RegistryEndpoint {
   // Some are at the address of the host, of which two name a pod there.
-  const address = parseIp(id > 4 ? '10.77.1.1' : `10.77.0.${id}`)!
-  const name = id > 5 ? `shop/pod-${id - 5}` : ''
-  return { address, pod: name, ready: id !== 3, ending: id === 3, node: '', zone: '', hints: [], ports }
+  return endpoint(id > 4 ? '10.77.1.1' : `10.77.0.${id}`, {
+    pod: id > 5 ? `shop/pod-${id - 5}` : '',
+    ready: id !== 3,
+    ending: id === 3,
+    ports: new Map([['http', 8080 + id]]),
+  })
 }
 
 test('whatever was built before, a model is what it would be built from nothing', { timeout: 60_000 }, () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseIp } from '#mesh/address.ts'
 import type { RegistryEndpoint } from './registry-state.ts'
-import { pod, registry, service } from './testing/registries.ts'
+import { endpoint as endpointOf, pod, registry, service } from './testing/registries.ts'
 import { populationOf } from './workloads.ts'
 
 const backend = 'shop/backend.shop.svc.cluster.local'
@@ -15,19 +15,9 @@ function populate(parts: Parameters<typeof registry>[0]) {
   }
 }
 
+/** On a port that no pod has. */
 function endpoint(ip: string, parts: Partial<RegistryEndpoint> = {}): RegistryEndpoint {
-  const ports = new Map([['http', 9000]])
-  return {
-    address: parseIp(ip)!,
-    pod: '',
-    ready: true,
-    ending: false,
-    node: '',
-    zone: '',
-    hints: [],
-    ports,
-    ...parts,
-  }
+  return endpointOf(ip, { ports: new Map([['http', 9000]]), ...parts })
 }
 
 function naming(...endpoints: readonly RegistryEndpoint[]) {

@@ -1,11 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { parseIp } from '#mesh/address.ts'
 import { Resource } from '#proto/envoy/service/discovery/v3/discovery.ts'
 import { Address } from '#proto/istio/workload/workload.ts'
 import type { Model } from '../model/model.ts'
-import type { RegistryEndpoint } from '../model/registry-state.ts'
-import { pod, policy, registry, service } from '../model/testing/registries.ts'
+import { endpoint, pod, policy, registry, service } from '../model/testing/registries.ts'
 import { publishedTypes, typeUrls } from '../model/type-urls.ts'
 import type { DiscoveryResponse } from './response.ts'
 import { covers, scopeOf } from './scope.ts'
@@ -48,7 +46,7 @@ const world = fc
         services: services.map(({ bank, ip, named }) =>
           service(`${bank ? 'bank' : 'shop'}/service-${ip}`, `10.77.100.${ip}`, {
             selector: named ? {} : { app: 'other' },
-            endpoints: named?.map(endpoint),
+            endpoints: named?.map((id) => endpoint(`10.77.1.${id}`)),
           }),
         ),
         policies: policies.map(([key, dryRun]) =>
@@ -57,20 +55,6 @@ const world = fc
       }),
     ),
   )
-
-function endpoint(id: number): RegistryEndpoint {
-  const ports = new Map([['http', 8080]])
-  return {
-    address: parseIp(`10.77.1.${id}`)!,
-    pod: '',
-    ready: true,
-    ending: false,
-    node: '',
-    zone: '',
-    hints: [],
-    ports,
-  }
-}
 
 type Step =
   | { readonly do: 'publish'; readonly model: Model }

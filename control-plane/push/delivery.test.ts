@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { pod, policy, registry, service } from '../model/testing/registries.ts'
+import { endpoint, pod, policy, registry, service } from '../model/testing/registries.ts'
 import { typeUrls } from '../model/type-urls.ts'
 import { RequestError } from './request.ts'
 import { encodeResponse } from './response.ts'
@@ -106,15 +106,6 @@ describe('on demand', () => {
 describe('a service, in a mesh that is seen by namespace', () => {
   const bank = 'bank/teller.bank.svc.cluster.local'
   const second = pod('bank/teller-2', '10.77.0.22')
-  const endpoint = {
-    pod: '',
-    ready: true,
-    ending: false,
-    node: '',
-    zone: '',
-    hints: [],
-    ports: new Map([['http', 8080]]),
-  }
   const state = registry({
     mesh: { sidecarScope: 'namespace' },
     workloads,
@@ -159,7 +150,7 @@ describe('a service, in a mesh that is seen by namespace', () => {
   test('of the own namespace brings the endpoints that it names in others', () => {
     const own = service('shop/teller', '10.77.100.3', {
       selector: {},
-      endpoints: [{ ...endpoint, address: teller.addresses[0]! }],
+      endpoints: [endpoint(teller.addresses[0]!)],
     })
     const client = new Client(modelOf({ ...state, services: [own] }), 'frontend-1').subscribeToAll().settle()
     expect(client.names(address)).toContain(uid('bank/teller-1'))

@@ -2,6 +2,7 @@ import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node'
 import { injectKey } from '#mesh/annotations.ts'
 import { initName, isForWindows, proxyName } from '#mesh/injected.ts'
 import type { Connection } from '../../kubernetes/connection.ts'
+import { isPodReady } from '../../kubernetes/pod-ready.ts'
 import { mapSeen, type Seen } from '../../kubernetes/seen.ts'
 import type { PodFacts, PodMesh, SidecarState } from '../facts.ts'
 
@@ -18,7 +19,7 @@ function isAlive({ metadata, status }: V1Pod): boolean {
 }
 
 export function podFacts(pod: V1Pod): PodFacts {
-  const { metadata = {}, spec, status } = pod
+  const { metadata = {}, spec } = pod
   const { namespace = '', name = '', labels = {}, annotations = {} } = metadata
   return {
     namespace,
@@ -29,7 +30,7 @@ export function podFacts(pod: V1Pod): PodFacts {
     hostNetwork: spec?.hostNetwork === true,
     forWindows: isForWindows(spec ?? {}),
     asks: asks(labels[injectKey] ?? annotations[injectKey]),
-    ready: status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true,
+    ready: isPodReady(pod),
     mesh: meshOf(pod),
   }
 }

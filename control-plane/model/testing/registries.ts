@@ -1,6 +1,12 @@
 import { parseCidr, parseIp } from '#mesh/address.ts'
 import type { AuthorizationPolicy } from '#mesh/policy/documents.ts'
-import type { RegistryMesh, RegistryService, RegistryState, RegistryWorkload } from '../registry-state.ts'
+import type {
+  RegistryEndpoint,
+  RegistryMesh,
+  RegistryService,
+  RegistryState,
+  RegistryWorkload,
+} from '../registry-state.ts'
 
 /** A registry for tests, empty but for what is given. */
 export function registry(
@@ -48,6 +54,21 @@ export function service(key: string, ip: string, parts: Partial<RegistryService>
     trafficDistribution: 'any',
     sessionAffinity: { kind: 'none' },
     ports: [{ name: 'http', port: 80, targetPort: 8080 }],
+    ...parts,
+  }
+}
+
+/** A ready endpoint whose port `http` is 8080, and of which nobody says that it is a pod. */
+export function endpoint(ip: string, parts: Partial<RegistryEndpoint> = {}): RegistryEndpoint {
+  return {
+    address: parseIp(ip)!,
+    pod: '',
+    ready: true,
+    ending: false,
+    node: '',
+    zone: '',
+    hints: [],
+    ports: new Map([['http', 8080]]),
     ...parts,
   }
 }
